@@ -166,17 +166,32 @@ fn find_vacancy(blocks: &[Block], tree: &Tree, index: u32) -> Vacancy {
         };
     }
 
-    let mut parent = tree.root;
+    let parent = descend(blocks, tree.root, rank, flip);
+    let hand = if rank < node(blocks, parent).price ^ flip {
+        Hand::Left
+    } else {
+        Hand::Right
+    };
+    Vacancy { parent, hand }
+}
+
+/// The node under which an order of this rank belongs, on the hand that its rank says.
+///
+/// A function of five words and one result, so that its loop runs in registers: it is most of the cost
+/// of an insertion, and inlined it spills to the stack at every level.
+#[inline(never)]
+fn descend(blocks: &[Block], root: u32, rank: u64, flip: u64) -> u32 {
+    let mut parent = root;
     loop {
         let candidate = node(blocks, parent);
         // At equal prices it goes right: behind those that came before.
-        let (hand, below) = if rank < candidate.price ^ flip {
-            (Hand::Left, candidate.left)
+        let below = if rank < candidate.price ^ flip {
+            candidate.left
         } else {
-            (Hand::Right, candidate.right)
+            candidate.right
         };
         if below == NIL {
-            return Vacancy { parent, hand };
+            return parent;
         }
         parent = below;
     }
@@ -296,10 +311,8 @@ fn restore_black_height(blocks: &mut [Block], tree: &mut Tree, mut index: u32, m
                 parent = node(blocks, index).parent;
                 continue;
             }
-            // Only the near nephew is red: it takes the sibling's place and black, and the sibling
-            // becomes the red far nephew that the last case needs.
-            paint(blocks, near, false);
-            paint(blocks, sibling, true);
+            // Only the near nephew is red: turned up, it stands where the sibling stood and the sibling
+            // is its far child, which is the last case but for the colours, and that case paints all.
             rotate(blocks, tree, sibling, hand.opposite());
             far = sibling;
             sibling = near;
