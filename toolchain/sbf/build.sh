@@ -71,8 +71,7 @@ build() { # package, output file
   (cd "$workspace" && "$ROOT/usr/bin/cargo" rustc --locked --release -p "$package" --lib --crate-type cdylib \
     --target sbf-solana-solana -Z build-std=std,panic_abort -Z build-std-features= \
     -- -C "link-arg=--tools-hash=$TOOLS_HASH")
-  local built=$CARGO_TARGET_DIR/sbf-solana-solana/release/${package//-/_}.so
-  [ -f "$built" ] || built=$CARGO_TARGET_DIR/sbf-solana-solana/release/lib${package//-/_}.so
+  local built=$CARGO_TARGET_DIR/sbf-solana-solana/release/lib${package//-/_}.so
   mkdir -p "$(dirname "$output")"
   cp "$built" "$output"
   step "$output, $(stat -c %s "$output") bytes"

@@ -1,65 +1,229 @@
-typedef unsigned long long u64; typedef long long i64;
-#define X __attribute__((noinline, used))
-#define A static inline __attribute__((always_inline))
-A u64 mulhi(u64 a, u64 b) {
-  u64 al = a & 0xffffffff, ah = a >> 32, bl = b & 0xffffffff, bh = b >> 32, ll = al * bl, lh = al * bh, hl = ah * bl;
-  u64 m = (ll >> 32) + (lh & 0xffffffff) + (hl & 0xffffffff);
-  return ah * bh + (lh >> 32) + (hl >> 32) + (m >> 32);
+// 128-bit arithmetic for a machine with five argument registers and a 64-bit multiplication: operands come as 64-bit
+// limbs (low, high), results leave through a pointer, lowest limb first.
+typedef unsigned long long u64;
+
+#define RUNTIME __attribute__((noinline, used))
+#define INLINE static inline __attribute__((always_inline))
+
+#define SIGN_BIT (1ull << 63)
+#define LOW_HALF 0xffffffffull
+
+INLINE u64 multiply_high(u64 a, u64 b) {
+  u64 a_low = a & LOW_HALF, a_high = a >> 32, b_low = b & LOW_HALF, b_high = b >> 32;
+  u64 low_low = a_low * b_low, low_high = a_low * b_high, high_low = a_high * b_low;
+  u64 middle = (low_low >> 32) + (low_high & LOW_HALF) + (high_low & LOW_HALF);
+  return a_high * b_high + (low_high >> 32) + (high_low >> 32) + (middle >> 32);
 }
-X void __sbf_mul64(u64 *o, u64 a, u64 b) { o[0] = a * b; o[1] = (a | b) >> 32 ? mulhi(a, b) : 0; }
-X void __sbf_multi3(u64 *o, u64 al, u64 ah, u64 bl, u64 bh) { o[0] = al * bl; o[1] = mulhi(al, bl) + al * bh + ah * bl; }
-X void __sbf_mul256(u64 *o, u64 al, u64 ah, u64 bl, u64 bh) {
-  u64 r0 = al * bl, r1 = mulhi(al, bl), r2, r3, t, c;
-  t = al * bh; r1 += t; c = r1 < t; r2 = mulhi(al, bh) + c;
-  t = ah * bl; r1 += t; c = r1 < t; t = mulhi(ah, bl) + c; r2 += t; r3 = r2 < t;
-  t = ah * bh; r2 += t; r3 += r2 < t; r3 += mulhi(ah, bh);
-  o[0] = r0; o[1] = r1; o[2] = r2; o[3] = r3;
+
+INLINE void negate(u64 *low, u64 *high) {
+  u64 old_low = *low;
+  *low = 0 - old_low;
+  *high = ~*high + (old_low == 0);
 }
-A int umulo(u64 *o, u64 al, u64 ah, u64 bl, u64 bh) {
-  u64 h = mulhi(al, bl), c1 = ah * bl, c2 = al * bh, s = c1 + c2, r = h + s; o[0] = al * bl; o[1] = r;
-  int v = (ah && bh) || r < h || s < c1;
-  if (ah) v |= mulhi(ah, bl) != 0;
-  if (bh) v |= mulhi(al, bh) != 0;
-  return v;
+
+// --- multiplication
+
+// u64 * u64 -> u128. Most prices and sizes fit in 32 bits, where the high limb is zero.
+RUNTIME void __sbf_mul64(u64 *result, u64 a, u64 b) {
+  result[0] = a * b;
+  result[1] = (a | b) >> 32 ? multiply_high(a, b) : 0;
 }
-X void __sbf_umulo128(u64 *o, u64 al, u64 ah, u64 bl, u64 bh) { o[2] = (u64)umulo(o, al, ah, bl, bh); }
-A void neg(u64 *l, u64 *h) { u64 x = *l; *l = 0 - x; *h = ~*h + (x == 0); }
-X void __sbf_smulo128(u64 *o, u64 al, u64 ah, u64 bl, u64 bh) {
-  u64 n = (ah ^ bh) >> 63; if (ah >> 63) neg(&al, &ah); if (bh >> 63) neg(&bl, &bh);
-  u64 t[2]; int v = umulo(t, al, ah, bl, bh); u64 l = t[0], h = t[1];
-  if (n) { v |= h > (1ull << 63) || (h == (1ull << 63) && l); neg(&l, &h); } else v |= (int)(h >> 63);
-  o[0] = l; o[1] = h; o[2] = (u64)v;
+
+RUNTIME void __sbf_multi3(u64 *result, u64 a_low, u64 a_high, u64 b_low, u64 b_high) {
+  result[0] = a_low * b_low;
+  result[1] = multiply_high(a_low, b_low) + a_low * b_high + a_high * b_low;
 }
-A int clz(u64 x) { int n = 0; if (!(x >> 32)) n += 32, x <<= 32; if (!(x >> 48)) n += 16, x <<= 16; if (!(x >> 56)) n += 8, x <<= 8;
-  if (!(x >> 60)) n += 4, x <<= 4; if (!(x >> 62)) n += 2, x <<= 2; if (!(x >> 63)) n += 1; return n; }
-// (u1:u0) / v with u1 < v, Knuth D in base 2^32
-static __attribute__((noinline)) u64 divlu(u64 u1, u64 u0, u64 v, u64 *rem) {
-  const u64 b = 1ull << 32; int s = clz(v); v <<= s; u64 vn1 = v >> 32, vn0 = v & 0xffffffff;
-  u64 un32 = s ? (u1 << s) | (u0 >> (64 - s)) : u1, un10 = u0 << s, un1 = un10 >> 32, un0 = un10 & 0xffffffff;
-  u64 q1 = un32 / vn1, r = un32 - q1 * vn1;
-  while (q1 >= b || q1 * vn0 > ((r << 32) | un1)) { q1--; r += vn1; if (r >= b) break; }
-  u64 un21 = (un32 << 32) + un1 - q1 * v, q0 = un21 / vn1; r = un21 - q0 * vn1;
-  while (q0 >= b || q0 * vn0 > ((r << 32) | un0)) { q0--; r += vn1; if (r >= b) break; }
-  *rem = ((un21 << 32) + un0 - q0 * v) >> s; return (q1 << 32) + q0;
+
+// u128 * u128 -> 256 bits.
+RUNTIME void __sbf_mul256(u64 *result, u64 a_low, u64 a_high, u64 b_low, u64 b_high) {
+  u64 limb0 = a_low * b_low, limb1 = multiply_high(a_low, b_low), limb2, limb3, partial, carry;
+  partial = a_low * b_high;
+  limb1 += partial;
+  carry = limb1 < partial;
+  limb2 = multiply_high(a_low, b_high) + carry;
+  partial = a_high * b_low;
+  limb1 += partial;
+  carry = limb1 < partial;
+  partial = multiply_high(a_high, b_low) + carry;
+  limb2 += partial;
+  limb3 = limb2 < partial;
+  partial = a_high * b_high;
+  limb2 += partial;
+  limb3 += limb2 < partial;
+  limb3 += multiply_high(a_high, b_high);
+  result[0] = limb0;
+  result[1] = limb1;
+  result[2] = limb2;
+  result[3] = limb3;
 }
-// q -> o[0..1], r -> o[2..3]
-static __attribute__((noinline)) void udivmod(u64 *o, u64 nl, u64 nh, u64 dl, u64 dh) {
-  if (dh == 0) {
-    if (nh == 0) { o[0] = nl / dl; o[1] = 0; o[2] = nl % dl; o[3] = 0; return; }
-    u64 qh = nh / dl; o[1] = qh; o[0] = divlu(nh - qh * dl, nl, dl, &o[2]); o[3] = 0; return;
+
+INLINE int multiply_overflows(u64 *result, u64 a_low, u64 a_high, u64 b_low, u64 b_high) {
+  u64 carried = multiply_high(a_low, b_low), cross_a = a_high * b_low, cross_b = a_low * b_high;
+  u64 cross = cross_a + cross_b, high = carried + cross;
+  result[0] = a_low * b_low;
+  result[1] = high;
+  int overflowed = (a_high && b_high) || high < carried || cross < cross_a;
+  if (a_high)
+    overflowed |= multiply_high(a_high, b_low) != 0;
+  if (b_high)
+    overflowed |= multiply_high(a_low, b_high) != 0;
+  return overflowed;
+}
+
+// The third limb of the result is the overflow flag.
+RUNTIME void __sbf_umulo128(u64 *result, u64 a_low, u64 a_high, u64 b_low, u64 b_high) {
+  result[2] = (u64)multiply_overflows(result, a_low, a_high, b_low, b_high);
+}
+
+RUNTIME void __sbf_smulo128(u64 *result, u64 a_low, u64 a_high, u64 b_low, u64 b_high) {
+  u64 negative = (a_high ^ b_high) >> 63;
+  if (a_high >> 63)
+    negate(&a_low, &a_high);
+  if (b_high >> 63)
+    negate(&b_low, &b_high);
+  u64 magnitude[2];
+  int overflowed = multiply_overflows(magnitude, a_low, a_high, b_low, b_high);
+  u64 low = magnitude[0], high = magnitude[1];
+  if (negative) {
+    // The magnitude may be 2^127 at most, which is the smallest negative number.
+    overflowed |= high > SIGN_BIT || (high == SIGN_BIT && low);
+    negate(&low, &high);
+  } else {
+    overflowed |= (int)(high >> 63);
   }
-  if (nh < dh || (nh == dh && nl < dl)) { o[0] = o[1] = 0; o[2] = nl; o[3] = nh; return; }
-  int s = clz(dh); u64 v1 = s ? (dh << s) | (dl >> (64 - s)) : dh, q, t;
-  q = divlu(nh >> 1, (nh << 63) | (nl >> 1), v1, &t) >> (63 - s); if (q) q--;
-  u64 pl = q * dl, ph = mulhi(q, dl) + q * dh, rl = nl - pl, rh = nh - ph - (nl < pl);
-  if (rh > dh || (rh == dh && rl >= dl)) { q++; u64 c = rl < dl; rl -= dl; rh = rh - dh - c; }
-  o[0] = q; o[1] = 0; o[2] = rl; o[3] = rh;
+  result[0] = low;
+  result[1] = high;
+  result[2] = (u64)overflowed;
 }
-X void __sbf_udivti3(u64 *o, u64 al, u64 ah, u64 bl, u64 bh) { u64 t[4]; udivmod(t, al, ah, bl, bh); o[0] = t[0]; o[1] = t[1]; }
-X void __sbf_umodti3(u64 *o, u64 al, u64 ah, u64 bl, u64 bh) { u64 t[4]; udivmod(t, al, ah, bl, bh); o[0] = t[2]; o[1] = t[3]; }
-X void __sbf_divti3(u64 *o, u64 al, u64 ah, u64 bl, u64 bh) {
-  u64 t[4], n = (ah ^ bh) >> 63; if (ah >> 63) neg(&al, &ah); if (bh >> 63) neg(&bl, &bh); udivmod(t, al, ah, bl, bh);
-  u64 l = t[0], h = t[1]; if (n) neg(&l, &h); o[0] = l; o[1] = h; }
-X void __sbf_modti3(u64 *o, u64 al, u64 ah, u64 bl, u64 bh) {
-  u64 t[4], n = ah >> 63; if (n) neg(&al, &ah); if (bh >> 63) neg(&bl, &bh); udivmod(t, al, ah, bl, bh);
-  u64 l = t[2], h = t[3]; if (n) neg(&l, &h); o[0] = l; o[1] = h; }
+
+// --- division
+
+INLINE int leading_zeros(u64 value) {
+  int zeros = 0;
+  if (!(value >> 32))
+    zeros += 32, value <<= 32;
+  if (!(value >> 48))
+    zeros += 16, value <<= 16;
+  if (!(value >> 56))
+    zeros += 8, value <<= 8;
+  if (!(value >> 60))
+    zeros += 4, value <<= 4;
+  if (!(value >> 62))
+    zeros += 2, value <<= 2;
+  if (!(value >> 63))
+    zeros += 1;
+  return zeros;
+}
+
+// (high : low) / divisor with high < divisor: Knuth's algorithm D in base 2^32, two digits of the quotient.
+static __attribute__((noinline)) u64 divide_two_limbs(u64 high, u64 low, u64 divisor, u64 *remainder) {
+  const u64 base = 1ull << 32;
+  int shift = leading_zeros(divisor); // after this the divisor's top bit is set, so each guess is at most 2 too large
+  divisor <<= shift;
+  u64 divisor_high = divisor >> 32, divisor_low = divisor & LOW_HALF;
+  u64 rest = shift ? (high << shift) | (low >> (64 - shift)) : high;
+  u64 shifted_low = low << shift, digit1 = shifted_low >> 32, digit0 = shifted_low & LOW_HALF;
+
+  u64 quotient1 = rest / divisor_high, guess_rest = rest - quotient1 * divisor_high;
+  while (quotient1 >= base || quotient1 * divisor_low > ((guess_rest << 32) | digit1)) {
+    quotient1--;
+    guess_rest += divisor_high;
+    if (guess_rest >= base)
+      break;
+  }
+  u64 second = (rest << 32) + digit1 - quotient1 * divisor, quotient0 = second / divisor_high;
+  guess_rest = second - quotient0 * divisor_high;
+  while (quotient0 >= base || quotient0 * divisor_low > ((guess_rest << 32) | digit0)) {
+    quotient0--;
+    guess_rest += divisor_high;
+    if (guess_rest >= base)
+      break;
+  }
+  *remainder = ((second << 32) + digit0 - quotient0 * divisor) >> shift;
+  return (quotient1 << 32) + quotient0;
+}
+
+// Quotient to result[0..2], remainder to result[2..4].
+static __attribute__((noinline)) void divide(u64 *result, u64 a_low, u64 a_high, u64 b_low, u64 b_high) {
+  if (b_high == 0) {
+    if (a_high == 0) {
+      result[0] = a_low / b_low;
+      result[1] = 0;
+      result[2] = a_low % b_low;
+      result[3] = 0;
+      return;
+    }
+    u64 quotient_high = a_high / b_low;
+    result[1] = quotient_high;
+    result[0] = divide_two_limbs(a_high - quotient_high * b_low, a_low, b_low, &result[2]);
+    result[3] = 0;
+    return;
+  }
+  if (a_high < b_high || (a_high == b_high && a_low < b_low)) {
+    result[0] = result[1] = 0;
+    result[2] = a_low;
+    result[3] = a_high;
+    return;
+  }
+  // The quotient fits one limb. Guess it from the divisor's top 64 bits, one too small at most, then correct.
+  int shift = leading_zeros(b_high);
+  u64 divisor_top = shift ? (b_high << shift) | (b_low >> (64 - shift)) : b_high, quotient, unused;
+  quotient = divide_two_limbs(a_high >> 1, (a_high << 63) | (a_low >> 1), divisor_top, &unused) >> (63 - shift);
+  if (quotient)
+    quotient--;
+  u64 product_low = quotient * b_low, product_high = multiply_high(quotient, b_low) + quotient * b_high;
+  u64 rest_low = a_low - product_low, rest_high = a_high - product_high - (a_low < product_low);
+  if (rest_high > b_high || (rest_high == b_high && rest_low >= b_low)) {
+    quotient++;
+    u64 borrow = rest_low < b_low;
+    rest_low -= b_low;
+    rest_high = rest_high - b_high - borrow;
+  }
+  result[0] = quotient;
+  result[1] = 0;
+  result[2] = rest_low;
+  result[3] = rest_high;
+}
+
+RUNTIME void __sbf_udivti3(u64 *result, u64 a_low, u64 a_high, u64 b_low, u64 b_high) {
+  u64 both[4];
+  divide(both, a_low, a_high, b_low, b_high);
+  result[0] = both[0];
+  result[1] = both[1];
+}
+
+RUNTIME void __sbf_umodti3(u64 *result, u64 a_low, u64 a_high, u64 b_low, u64 b_high) {
+  u64 both[4];
+  divide(both, a_low, a_high, b_low, b_high);
+  result[0] = both[2];
+  result[1] = both[3];
+}
+
+RUNTIME void __sbf_divti3(u64 *result, u64 a_low, u64 a_high, u64 b_low, u64 b_high) {
+  u64 both[4], negative = (a_high ^ b_high) >> 63;
+  if (a_high >> 63)
+    negate(&a_low, &a_high);
+  if (b_high >> 63)
+    negate(&b_low, &b_high);
+  divide(both, a_low, a_high, b_low, b_high);
+  u64 low = both[0], high = both[1];
+  if (negative)
+    negate(&low, &high);
+  result[0] = low;
+  result[1] = high;
+}
+
+// The remainder has the dividend's sign.
+RUNTIME void __sbf_modti3(u64 *result, u64 a_low, u64 a_high, u64 b_low, u64 b_high) {
+  u64 both[4], negative = a_high >> 63;
+  if (negative)
+    negate(&a_low, &a_high);
+  if (b_high >> 63)
+    negate(&b_low, &b_high);
+  divide(both, a_low, a_high, b_low, b_high);
+  u64 low = both[2], high = both[3];
+  if (negative)
+    negate(&low, &high);
+  result[0] = low;
+  result[1] = high;
+}
