@@ -1,0 +1,70 @@
+//! Every operator on every integer type, by variables and by the constants that LLVM strength-reduces.
+
+use crate::{digest::Digest, random::Random};
+
+const ABSENT: u64 = 77;
+
+macro_rules! every_operator {
+    ($digest:expr, $random:expr, $($integer:ty),*) => {$({
+        let (a, b) = ($random.wide() as $integer, $random.wide() as $integer);
+        let amount = $random.below(200) as u32;
+        let total = [
+            a.wrapping_add(b), a.wrapping_sub(b), a.wrapping_mul(b),
+            a.saturating_add(b), a.saturating_sub(b), a.saturating_mul(b),
+            a.wrapping_shl(amount), a.wrapping_shr(amount), a.rotate_left(amount),
+            a.swap_bytes(), a.reverse_bits(), a & b, a | b, a ^ b, !a, a.min(b), a.max(b),
+            a.abs_diff(b) as $integer, a.leading_zeros() as $integer, a.trailing_zeros() as $integer,
+            a.count_ones() as $integer, <$integer>::from(a < b), <$integer>::from(a == b), a.wrapping_pow(amount % 7),
+        ];
+        for value in total {
+            $digest.add_wide(value as u128);
+        }
+        let partial = [
+            a.checked_add(b), a.checked_sub(b), a.checked_mul(b), a.checked_div(b), a.checked_rem(b),
+            a.checked_shl(amount), a.checked_pow(amount % 5), a.checked_div_euclid(b), a.checked_rem_euclid(b),
+            a.checked_neg(),
+        ];
+        for value in partial {
+            match value {
+                Some(value) => $digest.add_wide(value as u128),
+                None => $digest.add(ABSENT),
+            }
+        }
+        let (product, overflowed) = a.overflowing_mul(b);
+        $digest.add_wide(product as u128);
+        $digest.add_flag(overflowed);
+        if b != 0 {
+            $digest.add_wide(a.wrapping_div(b) as u128);
+            $digest.add_wide(a.wrapping_rem(b) as u128);
+        }
+        by_constant!($digest, a, $integer, 3, 7, 10, 100);
+    })*};
+}
+
+macro_rules! by_constant {
+    ($digest:expr, $a:expr, $integer:ty, $($constant:literal),*) => {$(
+        $digest.add_wide(($a / $constant) as u128);
+        $digest.add_wide(($a % $constant) as u128);
+        $digest.add_wide($a.wrapping_mul($constant) as u128);
+    )*};
+}
+
+pub fn narrow(digest: &mut Digest, random: &mut Random) {
+    every_operator!(digest, random, u8, i8, u16, i16);
+}
+
+pub fn medium(digest: &mut Digest, random: &mut Random) {
+    every_operator!(digest, random, u32, i32, u64);
+}
+
+pub fn signed_and_size(digest: &mut Digest, random: &mut Random) {
+    every_operator!(digest, random, i64, usize, isize);
+}
+
+pub fn unsigned_wide(digest: &mut Digest, random: &mut Random) {
+    every_operator!(digest, random, u128);
+}
+
+pub fn signed_wide(digest: &mut Digest, random: &mut Random) {
+    every_operator!(digest, random, i128);
+}
