@@ -1,0 +1,66 @@
+# Every target sets up what it needs by itself. `make help` lists them.
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
+PROGRAM := $(TARGET)/deploy/plimsoll.so
+SELFTEST := $(TARGET)/deploy/plimsoll_sbf_selftest.so
+BENCH := $(TARGET)/bench
+CARGO_DEMO := cargo run --locked -p plimsoll-cli --bin plimsoll -- demo
+
+.PHONY: help setup build artifact artifact-check test selftest selftest-program lint bench bench-baseline demo demo-fast idl idl-check soak
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install the host packages that a build needs and that are missing
+	@scripts/setup-host.sh
+
+build: setup ## the program's bytecode: Solana's compiler where installed, else toolchain/sbf (PLIMSOLL_SBF=debian asks for it)
+	@scripts/build-program.sh
+
+artifact: setup ## build with toolchain/sbf and refresh artifacts/plimsoll.so, which the demo runs
+	@env -u PLIMSOLL_PROGRAM_ID toolchain/sbf/build.sh plimsoll "$(CURDIR)/artifacts/plimsoll.so"
+	@python3 scripts/artifact.py refresh
+
+artifact-check: setup ## fail when artifacts/plimsoll.so is not of these sources
+	@python3 scripts/artifact.py check
+
+test: build selftest-program ## every test, on the bytecode just built
+	PLIMSOLL_PROGRAM_SO="$(PROGRAM)" PLIMSOLL_SBF_SELFTEST_SO="$(SELFTEST)" cargo test --workspace --locked
+
+selftest: setup selftest-program ## toolchain/sbf against the host's compiler: the same operations, native and as bytecode
+	@# --workspace, so that dependencies are compiled with the features that `make test` uses, and only once
+	PLIMSOLL_SBF_SELFTEST_SO="$(SELFTEST)" cargo test --workspace --locked --test native_against_bytecode -- --nocapture
+
+selftest-program:
+	@toolchain/sbf/build.sh plimsoll-sbf-selftest "$(SELFTEST)"
+
+lint: setup ## formatting and clippy, warnings are errors
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+bench: setup ## compute units of every operation, compared with tests/compute_baseline.json
+	@# always the same compiler: the figures of two compilers cannot be compared
+	@env -u PLIMSOLL_PROGRAM_ID toolchain/sbf/build.sh plimsoll "$(BENCH)/plimsoll.so"
+	PLIMSOLL_PROGRAM_SO="$(BENCH)/plimsoll.so" cargo run --locked -p plimsoll-tests --bin bench-compute
+	@python3 scripts/compare_bench.py "$(BENCH)/compute.json" tests/compute_baseline.json
+
+bench-baseline: ## take the last bench as the new baseline, to be committed with its reason
+	@cp "$(BENCH)/compute.json" tests/compute_baseline.json
+
+demo: setup ## the tour, in real time, from the committed bytecode
+	$(CARGO_DEMO)
+
+demo-fast: setup ## the tour without the pauses
+	$(CARGO_DEMO) --fast
+
+idl: setup ## write the interface description to idl/plimsoll.json
+	@python3 scripts/idl.py write
+
+idl-check: setup ## fail when idl/plimsoll.json is not of these sources
+	@python3 scripts/idl.py check
+
+soak: build ## LONG (hours): the random-operation tests that are ignored by default
+	PLIMSOLL_PROGRAM_SO="$(PROGRAM)" cargo test --workspace --locked -- --ignored --nocapture soak
