@@ -1,0 +1,112 @@
+//! Writing a checked plan.
+
+use super::{remainder, Becoming, MatchPlan, OrderRequest, Placed, PlanStep, StepKind};
+use crate::book::arena::{self, MarketMut};
+use crate::book::orders;
+use crate::error::Result;
+use crate::math;
+use crate::position::{self, SeatFill};
+use crate::state::MarketHeader;
+use crate::units::{BaseLots, PriceQ32, Ticks};
+use crate::window::Widths;
+use crate::Env;
+
+/// Fills makers, settles the taker, rests the remainder and records the prints.
+pub(super) fn apply(
+    market: &mut MarketMut<'_>,
+    seat_index: u32,
+    request: &OrderRequest,
+    plan: &MatchPlan,
+    becomes: &Becoming,
+    env: &Env,
+) -> Result<Placed> {
+    let mark = PriceQ32(market.header.prices.mark);
+    let mut fees = becomes.fill.fee;
+    for step in plan.steps() {
+        apply_step(market, request, step, mark, env)?;
+        fees = math::add(fees, step.maker_fee)?;
+    }
+    if plan.filled_lots != 0 {
+        let seat = arena::seat_mut(market.blocks, seat_index)?;
+        position::fill(seat, &mut market.header.sides, &becomes.fill, mark, env.now)?;
+        record_trades(market, plan, fees, env)?;
+    }
+    let mut placed = Placed {
+        filled_lots: plan.filled_lots,
+        filled_quote: plan.filled_quote,
+        taker_fee: becomes.fill.fee,
+        cancelled_lots: plan.open().saturating_sub(becomes.resting_lots),
+        ..Placed::default()
+    };
+    if becomes.resting_lots != 0 {
+        let new = remainder(seat_index, request, plan, becomes.resting_lots, env);
+        placed.order = orders::attach(market, &new)?;
+        placed.sequence = market.header.sequence;
+        placed.price = plan.rest_price;
+        placed.resting_lots = becomes.resting_lots;
+    }
+    Ok(placed)
+}
+
+fn apply_step(
+    market: &mut MarketMut<'_>,
+    request: &OrderRequest,
+    step: &PlanStep,
+    mark: PriceQ32,
+    env: &Env,
+) -> Result<()> {
+    if step.kind == StepKind::Fill {
+        let sizes = market.header.params.lot_sizes();
+        let fill = SeatFill {
+            side: request.side.opposite(),
+            base: sizes.base_atoms(BaseLots(step.lots))?,
+            cash: sizes.fill_cash(BaseLots(step.lots), Ticks(step.price))?.0,
+            fee: step.maker_fee,
+        };
+        let maker = arena::seat_mut(market.blocks, step.seat)?;
+        position::fill(maker, &mut market.header.sides, &fill, mark, env.now)?;
+    }
+    if step.removes {
+        orders::detach(market, step.order)
+    } else {
+        orders::shrink(market, step.order, step.lots)
+    }
+}
+
+/// Whether the volume traded in the short window is enough for prints to enter the windows: dust across
+/// a wide spread must not (spec §7).
+fn trades_count(header: &MarketHeader, widths: Widths, now: i64) -> Result<bool> {
+    let share = u64::from(header.params.trip_volume_moved_ppm);
+    let enough = math::mul_ppm_ceil(header.open_interest(), share)?;
+    let lots = header.windows.volume(widths, now);
+    Ok(header.params.lot_sizes().base_atoms(BaseLots(lots))? >= enough)
+}
+
+/// Last trade, volume, fees and the rolling windows. A print at the last price stands for the order:
+/// every price between the first and the last fill lies inside them.
+fn record_trades(market: &mut MarketMut<'_>, plan: &MatchPlan, fees: u64, env: &Env) -> Result<()> {
+    let header = &mut *market.header;
+    let sizes = header.params.lot_sizes();
+    let Some(last) = plan.fills().last() else {
+        return Ok(());
+    };
+    let price = sizes.price_floor(Ticks(last.price))?;
+    header.prices.last_trade = price.0;
+    header.prices.last_trade_ticks = last.price;
+    header.prices.last_trade_time = env.now;
+    header.cash.fees_accrued = math::add(header.cash.fees_accrued, fees)?;
+    header.cash.fees_total = header.cash.fees_total.saturating_add(fees);
+    let volume =
+        math::join_unsigned(header.cash.volume).saturating_add(u128::from(plan.filled_quote));
+    header.cash.volume = math::split_unsigned(volume);
+    let widths = Widths::of(&header.params);
+    header
+        .windows
+        .record_volume(widths, plan.filled_lots, env.now);
+    if trades_count(header, widths, env.now)? {
+        header.windows.observe_trade(widths, price.0, env.now);
+    }
+    let fills = u64::try_from(plan.fills().count()).unwrap_or(0);
+    header.cash.fills_total = header.cash.fills_total.saturating_add(fills);
+    Ok(())
+}

@@ -1,0 +1,106 @@
+//! Taking orders off the book: by hint, by client id, all of a seat, or once expired.
+//! None of these needs a price, a margin check or an open market: cancels are never refused (spec §7).
+
+use crate::book::arena::{self, MarketMut};
+use crate::book::orders;
+use crate::error::{EngineError, Result};
+use crate::state::{Address, NIL};
+use crate::Env;
+
+/// An order that left the book.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cancelled {
+    pub order: u32,
+    pub sequence: u64,
+    pub client_id: u64,
+    pub side: u8,
+    /// Ticks.
+    pub price: u64,
+    /// Lots that were still open.
+    pub lots: u64,
+}
+
+fn take(market: &mut MarketMut<'_>, index: u32) -> Result<Cancelled> {
+    let order = arena::order(market.blocks, index)?;
+    let cancelled = Cancelled {
+        order: index,
+        sequence: order.sequence,
+        client_id: order.client_id,
+        side: order.side,
+        price: order.price,
+        lots: order.lots,
+    };
+    orders::detach(market, index)?;
+    Ok(cancelled)
+}
+
+/// Cancels the order at block `index`, if it is the one that `sequence` names and the seat's own.
+pub fn cancel(
+    market: &mut MarketMut<'_>,
+    seat_index: u32,
+    owner: &Address,
+    index: u32,
+    sequence: u64,
+) -> Result<Cancelled> {
+    arena::seat_of(market.blocks, seat_index, owner)?;
+    let order = arena::order(market.blocks, index)?;
+    if order.seat != seat_index || order.sequence != sequence {
+        return Err(EngineError::WrongOrder);
+    }
+    take(market, index)
+}
+
+/// Cancels the newest order of the seat with that client id; walks at most the seat's order slots.
+pub fn cancel_by_client_id(
+    market: &mut MarketMut<'_>,
+    seat_index: u32,
+    owner: &Address,
+    client_id: u64,
+) -> Result<Cancelled> {
+    let mut cursor = arena::seat_of(market.blocks, seat_index, owner)?.first_order;
+    while cursor != NIL {
+        let order = arena::order(market.blocks, cursor)?;
+        if order.client_id == client_id {
+            return take(market, cursor);
+        }
+        cursor = order.seat_next;
+    }
+    Err(EngineError::UnknownClientId)
+}
+
+/// Cancels up to `limit` orders of the seat, newest first; returns how many and their lots.
+pub fn cancel_all(
+    market: &mut MarketMut<'_>,
+    seat_index: u32,
+    owner: &Address,
+    limit: u8,
+) -> Result<(u8, u64)> {
+    arena::seat_of(market.blocks, seat_index, owner)?;
+    let (mut count, mut lots) = (0_u8, 0_u64);
+    while count < limit {
+        let first = arena::seat(market.blocks, seat_index)?.first_order;
+        if first == NIL {
+            break;
+        }
+        lots = lots.saturating_add(take(market, first)?.lots);
+        count = count.saturating_add(1);
+    }
+    Ok((count, lots))
+}
+
+/// Anyone may take an expired order off the book.
+pub fn remove_expired(
+    market: &mut MarketMut<'_>,
+    index: u32,
+    sequence: u64,
+    env: &Env,
+) -> Result<Cancelled> {
+    let order = arena::order(market.blocks, index)?;
+    if order.sequence != sequence {
+        return Err(EngineError::WrongOrder);
+    }
+    if !order.expired(env.now) {
+        return Err(EngineError::OrderNotExpired);
+    }
+    take(market, index)
+}

@@ -1,0 +1,339 @@
+//! What an order would do to the book, found without writing (ADR 0002).
+
+use super::{OrderRequest, SelfTrade, TimeInForce};
+use crate::book::arena::{self, MarketRef};
+use crate::book::orders;
+use crate::error::{EngineError, Result};
+use crate::math;
+use crate::position;
+use crate::state::{MarketHeader, Order, OrderSide, Seat, NIL};
+use crate::units::{BaseLots, Ticks};
+use crate::Env;
+
+/// Most resting orders that one order may touch.
+pub const MATCH_STEPS_MAX: usize = 32;
+
+/// What happens to one resting order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StepKind {
+    /// Trades, and leaves the book if `removes`.
+    Fill,
+    /// Had expired: leaves the book.
+    Expired,
+    /// Reduce-only with nothing to reduce: leaves the book.
+    NothingToReduce,
+    /// Of the same owner: shrinks by `lots`, and leaves the book if `removes`.
+    SelfTrade,
+}
+
+/// One resting order that the plan touches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlanStep {
+    pub kind: StepKind,
+    pub removes: bool,
+    /// Block of the order and of its seat.
+    pub order: u32,
+    pub seat: u32,
+    /// Lots traded or decremented.
+    pub lots: u64,
+    /// Ticks.
+    pub price: u64,
+    pub sequence: u64,
+    /// Maker's fee, quote atoms.
+    pub maker_fee: u64,
+}
+
+/// Why matching stopped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StopReason {
+    /// Nothing left to fill.
+    #[default]
+    Filled,
+    /// The best opposite order does not cross.
+    NoCross,
+    /// The bound of steps was reached while the book still crosses: a remainder may not rest.
+    StepsExhausted,
+    /// Met an order of the same owner under `CancelTaker`.
+    SelfTrade,
+}
+
+/// Steps in order of priority, and their sums.
+#[derive(Clone, Debug)]
+pub struct MatchPlan {
+    steps: [PlanStep; MATCH_STEPS_MAX],
+    len: usize,
+    /// Lots asked for, after reduce-only clipping.
+    pub lots: u64,
+    pub filled_lots: u64,
+    /// Quote atoms, exact.
+    pub filled_quote: u64,
+    /// Lots given up by decrement against the owner's own orders.
+    pub decremented_lots: u64,
+    /// Lots of the owner's own resting orders that leave the book.
+    pub own_lots_removed: u64,
+    /// Price at which a remainder rests, ticks.
+    pub rest_price: u64,
+    pub stop: StopReason,
+}
+
+impl Default for MatchPlan {
+    fn default() -> Self {
+        let step = PlanStep {
+            kind: StepKind::Fill,
+            removes: false,
+            order: NIL,
+            seat: NIL,
+            lots: 0,
+            price: 0,
+            sequence: 0,
+            maker_fee: 0,
+        };
+        Self {
+            steps: [step; MATCH_STEPS_MAX],
+            len: 0,
+            lots: 0,
+            filled_lots: 0,
+            filled_quote: 0,
+            decremented_lots: 0,
+            own_lots_removed: 0,
+            rest_price: 0,
+            stop: StopReason::Filled,
+        }
+    }
+}
+
+impl MatchPlan {
+    /// All steps.
+    pub fn steps(&self) -> &[PlanStep] {
+        self.steps.get(..self.len).unwrap_or(&[])
+    }
+
+    /// The steps that trade.
+    pub fn fills(&self) -> impl Iterator<Item = &PlanStep> {
+        self.steps()
+            .iter()
+            .filter(|step| step.kind == StepKind::Fill)
+    }
+
+    /// Lots not filled, decremented or forbidden to rest.
+    pub fn remaining(&self) -> u64 {
+        match self.stop {
+            StopReason::StepsExhausted | StopReason::SelfTrade => 0,
+            StopReason::Filled | StopReason::NoCross => self.open(),
+        }
+    }
+
+    /// Lots neither filled nor decremented.
+    pub fn open(&self) -> u64 {
+        self.lots
+            .saturating_sub(self.filled_lots)
+            .saturating_sub(self.decremented_lots)
+    }
+
+    /// Orders of the taker's own seat that leave the book.
+    pub(super) fn own_removed(&self) -> usize {
+        let own = |step: &&PlanStep| step.kind == StepKind::SelfTrade && step.removes;
+        self.steps().iter().filter(own).count()
+    }
+
+    fn reset(&mut self, lots: u64, price: u64) {
+        self.len = 0;
+        self.lots = lots;
+        self.filled_lots = 0;
+        self.filled_quote = 0;
+        self.decremented_lots = 0;
+        self.own_lots_removed = 0;
+        self.rest_price = price;
+        self.stop = StopReason::Filled;
+    }
+
+    fn push(&mut self, step: PlanStep) -> Result<()> {
+        *self.steps.get_mut(self.len).ok_or(EngineError::Overflow)? = step;
+        self.len = self.len.saturating_add(1);
+        Ok(())
+    }
+}
+
+#[inline(always)]
+fn crosses(side: OrderSide, limit: u64, resting: u64) -> bool {
+    match side {
+        OrderSide::Bid => resting <= limit,
+        OrderSide::Ask => resting >= limit,
+    }
+}
+
+/// Fills `plan` with what `request`, clipped to `lots`, would do.
+pub(super) fn plan(
+    market: &MarketRef<'_>,
+    taker: &Seat,
+    request: &OrderRequest,
+    lots: u64,
+    env: &Env,
+    plan: &mut MatchPlan,
+) -> Result<()> {
+    plan.reset(lots, request.price.0);
+    let steps_max = usize::from(request.steps_max).min(MATCH_STEPS_MAX);
+    let mut cursor = orders::tree_of(market.header, request.side.opposite()).best;
+    while plan.open() != 0 {
+        if cursor == NIL {
+            plan.stop = StopReason::NoCross;
+            break;
+        }
+        let resting = arena::order(market.blocks, cursor)?;
+        if !crosses(request.side, request.price.0, resting.price) {
+            plan.stop = StopReason::NoCross;
+            break;
+        }
+        if plan.len >= steps_max {
+            plan.stop = StopReason::StepsExhausted;
+            break;
+        }
+        if resting.expired(env.now) {
+            plan.push(removal(StepKind::Expired, cursor, resting))?;
+        } else if request.time_in_force.post_only() {
+            post_only(request, resting, plan)?;
+            break;
+        } else {
+            let maker = arena::seat(market.blocks, resting.seat)?;
+            if maker.owner_tag == taker.owner_tag {
+                if !self_trade(request.self_trade, taker, cursor, resting, maker, plan)? {
+                    break;
+                }
+            } else {
+                fill(market.header, request.side, cursor, resting, maker, plan)?;
+            }
+        }
+        cursor = resting.next;
+    }
+    if request.time_in_force == TimeInForce::FillOrKill && plan.filled_lots != plan.lots {
+        return Err(EngineError::FillOrKillUnfilled);
+    }
+    Ok(())
+}
+
+fn removal(kind: StepKind, cursor: u32, resting: &Order) -> PlanStep {
+    PlanStep {
+        kind,
+        removes: true,
+        order: cursor,
+        seat: resting.seat,
+        lots: 0,
+        price: resting.price,
+        sequence: resting.sequence,
+        maker_fee: 0,
+    }
+}
+
+/// A post-only order that would cross is rejected, or slides one tick behind the order it met.
+fn post_only(request: &OrderRequest, resting: &Order, plan: &mut MatchPlan) -> Result<()> {
+    if request.time_in_force == TimeInForce::PostOnly {
+        return Err(EngineError::PostOnlyWouldCross);
+    }
+    let price = match request.side {
+        OrderSide::Bid => resting.price.saturating_sub(1),
+        OrderSide::Ask => resting.price.saturating_add(1),
+    };
+    if price == 0 || price > crate::units::TICKS_MAX {
+        return Err(EngineError::PriceOutOfRange);
+    }
+    plan.rest_price = price;
+    plan.stop = StopReason::NoCross;
+    Ok(())
+}
+
+/// False when the taker is to stop.
+fn self_trade(
+    mode: SelfTrade,
+    taker: &Seat,
+    cursor: u32,
+    resting: &Order,
+    maker: &Seat,
+    plan: &mut MatchPlan,
+) -> Result<bool> {
+    let mut step = removal(StepKind::SelfTrade, cursor, resting);
+    // A tag is eight bytes and could be ground: only the very same margin account may lose an order to
+    // its own taker; another account under the same tag merely stops the taker (ADR 0009).
+    let own = maker.owner == taker.owner;
+    match mode {
+        SelfTrade::CancelMaker if own => step.lots = resting.lots,
+        SelfTrade::Decrement if own => {
+            step.lots = plan.open().min(resting.lots);
+            step.removes = step.lots == resting.lots;
+            plan.decremented_lots = math::add(plan.decremented_lots, step.lots)?;
+        }
+        SelfTrade::CancelTaker | SelfTrade::CancelMaker | SelfTrade::Decrement => {
+            plan.stop = StopReason::SelfTrade;
+            return Ok(false);
+        }
+    }
+    plan.own_lots_removed = math::add(plan.own_lots_removed, step.lots)?;
+    plan.push(step)?;
+    Ok(true)
+}
+
+fn fill(
+    header: &MarketHeader,
+    side: OrderSide,
+    cursor: u32,
+    resting: &Order,
+    maker: &Seat,
+    plan: &mut MatchPlan,
+) -> Result<()> {
+    let mut lots = plan.open().min(resting.lots);
+    let mut removes = lots == resting.lots;
+    if resting.reduce_only != 0 {
+        let room = reducible_lots(header, side, resting.seat, maker, plan)?;
+        if room == 0 {
+            return plan.push(removal(StepKind::NothingToReduce, cursor, resting));
+        }
+        if room <= lots {
+            lots = room;
+            removes = true;
+        }
+    }
+    let cash = header
+        .params
+        .lot_sizes()
+        .fill_cash(BaseLots(lots), Ticks(resting.price))?
+        .0;
+    plan.filled_lots = math::add(plan.filled_lots, lots)?;
+    plan.filled_quote = math::add(plan.filled_quote, cash)?;
+    plan.push(PlanStep {
+        kind: StepKind::Fill,
+        removes,
+        order: cursor,
+        seat: resting.seat,
+        lots,
+        price: resting.price,
+        sequence: resting.sequence,
+        maker_fee: math::mul_ppm_ceil(cash, u64::from(header.params.maker_fee_ppm))?,
+    })
+}
+
+/// Whole lots that a reduce-only maker may still give up after the fills planned so far.
+fn reducible_lots(
+    header: &MarketHeader,
+    taker_side: OrderSide,
+    seat: u32,
+    maker: &Seat,
+    plan: &MatchPlan,
+) -> Result<u64> {
+    let sizes = header.params.lot_sizes();
+    let base = position::holding(maker, &header.sides)?.base;
+    let reduces = match taker_side {
+        OrderSide::Bid => base > 0,
+        OrderSide::Ask => base < 0,
+    };
+    if !reduces {
+        return Ok(0);
+    }
+    let planned: u64 = plan
+        .fills()
+        .filter(|step| step.seat == seat)
+        .map(|step| step.lots)
+        .sum();
+    Ok(sizes
+        .lots_floor(base.unsigned_abs())
+        .0
+        .saturating_sub(planned))
+}

@@ -1,0 +1,245 @@
+//! A position as shares of its side (spec §9, §13): touching, reading and setting it.
+//!
+//! base = shares × A, cash = shares × ΔC. Touching a seat pays it and changes neither its shares nor
+//! the side, so no order of touching can create dust.
+
+use crate::error::{EngineError, Result};
+use crate::math;
+use crate::state::{OrderSide, Seat, Side, SCALE_ONE, SIDE_LONG, SIDE_SHORT};
+use crate::units::{PriceQ32, BASE_ATOMS_BOUND};
+
+/// A seat's position and claim as of now, without writing them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Holding {
+    /// Base atoms, signed.
+    pub base: i64,
+    /// Claim, quote atoms, cash index included.
+    pub quote: i64,
+}
+
+/// The side a signed position lies on.
+#[inline(always)]
+pub const fn side_of_base(base: i64) -> u8 {
+    if base < 0 {
+        SIDE_SHORT
+    } else {
+        SIDE_LONG
+    }
+}
+
+#[inline(always)]
+fn side_of<'a>(seat: &Seat, sides: &'a [Side; 2]) -> &'a Side {
+    let [long, short] = sides;
+    if seat.side == SIDE_SHORT {
+        short
+    } else {
+        long
+    }
+}
+
+/// Position and claim of a seat; `EpochBehind` when its side has rolled over since.
+#[inline(always)]
+pub fn holding(seat: &Seat, sides: &[Side; 2]) -> Result<Holding> {
+    if seat.shares == 0 {
+        return Ok(Holding {
+            base: 0,
+            quote: seat.quote,
+        });
+    }
+    let side = side_of(seat, sides);
+    if seat.epoch != side.epoch {
+        return Err(EngineError::EpochBehind);
+    }
+    let base = base_of(seat, side)?;
+    if seat.cash_index == side.cash_index {
+        return Ok(Holding {
+            base,
+            quote: seat.quote,
+        });
+    }
+    let cash = pending_cash(seat, side)?;
+    Ok(Holding {
+        base,
+        quote: math::add_signed(seat.quote, cash)?,
+    })
+}
+
+/// |base| = (n·A) >> 62, with the side's sign.
+#[inline(always)]
+fn base_of(seat: &Seat, side: &Side) -> Result<i64> {
+    let size = if side.scale == SCALE_ONE {
+        seat.shares
+    } else {
+        math::narrow(math::wide(seat.shares, side.scale) >> 62)?
+    };
+    let size = math::signed(size)?;
+    Ok(if seat.side == SIDE_SHORT {
+        size.wrapping_neg()
+    } else {
+        size
+    })
+}
+
+/// ⌊s·n·(C − C_snap) / 2^64⌋: what the cash index owes the seat, rounded against it (INV-4).
+#[inline(never)]
+fn pending_cash(seat: &Seat, side: &Side) -> Result<i64> {
+    let now = math::join_signed(side.cash_index);
+    let delta = now
+        .checked_sub(math::join_signed(seat.cash_index))
+        .ok_or(EngineError::Overflow)?;
+    let gains = (delta < 0) == (seat.side == SIDE_SHORT);
+    let [low, high] = math::split_unsigned(delta.unsigned_abs());
+    let low_product = math::wide(seat.shares, low);
+    let high_product = math::wide(seat.shares, high);
+    let whole = high_product
+        .checked_add(low_product >> 64)
+        .ok_or(EngineError::Overflow)?;
+    let [fraction, _] = math::split_unsigned(low_product);
+    if gains {
+        math::signed(math::narrow(whole)?)
+    } else {
+        // A loss rounds up: floor of a negative number.
+        let loss = math::add(math::narrow(whole)?, u64::from(fraction != 0))?;
+        math::signed(loss)?
+            .checked_neg()
+            .ok_or(EngineError::Overflow)
+    }
+}
+
+/// Pays the seat what the cash index owes it.
+#[inline(always)]
+pub fn touch(seat: &mut Seat, sides: &[Side; 2]) -> Result<Holding> {
+    let held = holding(seat, sides)?;
+    seat.quote = held.quote;
+    if seat.shares != 0 {
+        seat.cash_index = side_of(seat, sides).cash_index;
+    }
+    Ok(held)
+}
+
+/// One side of a fill, as its seat sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct SeatFill {
+    pub side: OrderSide,
+    /// Base atoms bought or sold.
+    pub base: u64,
+    /// Quote atoms paid or received.
+    pub cash: u64,
+    /// Fee, quote atoms.
+    pub fee: u64,
+}
+
+impl SeatFill {
+    /// The holding after the fill.
+    #[inline(always)]
+    pub fn applied_to(&self, held: Holding) -> Result<Holding> {
+        let base = math::signed(self.base)?;
+        let cash = math::signed(self.cash)?;
+        let (base, quote) = match self.side {
+            OrderSide::Bid => (
+                math::add_signed(held.base, base)?,
+                math::sub_signed(held.quote, cash)?,
+            ),
+            OrderSide::Ask => (
+                math::sub_signed(held.base, base)?,
+                math::add_signed(held.quote, cash)?,
+            ),
+        };
+        Ok(Holding {
+            base,
+            quote: math::sub_signed(quote, math::signed(self.fee)?)?,
+        })
+    }
+}
+
+/// Settles a fill in a seat and moves its shares (spec §13, Fill).
+pub fn fill(
+    seat: &mut Seat,
+    sides: &mut [Side; 2],
+    fill: &SeatFill,
+    mark: PriceQ32,
+    now: i64,
+) -> Result<()> {
+    let held = touch(seat, sides)?;
+    let after = fill.applied_to(held)?;
+    if after.base.unsigned_abs() >= BASE_ATOMS_BOUND {
+        return Err(EngineError::PositionTooLarge);
+    }
+    seat.quote = after.quote;
+    seat.opened_at = opened_at(seat.opened_at, held.base, after.base, now);
+    leave(seat, sides, mark)?;
+    enter(seat, sides, after.base)
+}
+
+/// Takes the seat's shares off its side. A short whose base is not whole has its debt rounded down by
+/// less than an atom; it pays that atom.
+#[inline(always)]
+fn leave(seat: &mut Seat, sides: &mut [Side; 2], mark: PriceQ32) -> Result<()> {
+    if seat.shares == 0 {
+        return Ok(());
+    }
+    let [long, short] = sides;
+    let side = if seat.side == SIDE_SHORT { short } else { long };
+    if seat.side == SIDE_SHORT && side.scale != SCALE_ONE {
+        let fraction = math::wide(seat.shares, side.scale) & ((1 << 62) - 1);
+        if fraction != 0 {
+            let atom = math::signed(mark.value_ceil(1)?)?;
+            seat.quote = math::sub_signed(seat.quote, atom)?;
+        }
+    }
+    // N ≥ Σn, so this clamps only what a roll-over's rounding left (attack 15).
+    let shares = math::join_unsigned(side.shares).saturating_sub(u128::from(seat.shares));
+    side.seats = side.seats.saturating_sub(1);
+    side.shares = math::split_unsigned(if side.seats == 0 { 0 } else { shares });
+    seat.shares = 0;
+    Ok(())
+}
+
+/// Gives the seat ⌈|base|·2^62 / A⌉ shares of its side.
+#[inline(always)]
+fn enter(seat: &mut Seat, sides: &mut [Side; 2], base: i64) -> Result<()> {
+    if base == 0 {
+        return Ok(());
+    }
+    let [long, short] = sides;
+    let side = if base < 0 { short } else { long };
+    let size = base.unsigned_abs();
+    let shares = if side.scale == SCALE_ONE {
+        size
+    } else {
+        math::mul_div_ceil(size, SCALE_ONE, side.scale)?
+    };
+    let total = math::join_unsigned(side.shares)
+        .checked_add(u128::from(shares))
+        .ok_or(EngineError::Overflow)?;
+    side.shares = math::split_unsigned(total);
+    side.seats = side.seats.saturating_add(1);
+    seat.side = side_of_base(base);
+    seat.shares = shares;
+    seat.cash_index = side.cash_index;
+    seat.epoch = side.epoch;
+    Ok(())
+}
+
+/// Size-weighted opening time: unchanged by a reduction, `now` after a flip, and rounded towards `now`
+/// (younger) when a position grows, since young positions draw no credit (spec §10).
+fn opened_at(opened: u32, before: i64, after: i64, now: i64) -> u32 {
+    let now = u32::try_from(now).unwrap_or(u32::MAX);
+    let (size_before, size_after) = (before.unsigned_abs(), after.unsigned_abs());
+    if after == 0 {
+        return 0;
+    }
+    if before == 0 || (before < 0) != (after < 0) {
+        return now;
+    }
+    if size_after <= size_before {
+        return opened;
+    }
+    // Scaled to 31 bits so that the product with seconds fits 64.
+    let shift = 33_u32.saturating_sub(size_after.leading_zeros());
+    let added = (size_after.saturating_sub(size_before) >> shift).saturating_add(1);
+    let total = (size_after >> shift).max(1);
+    let age = u64::from(now.saturating_sub(opened));
+    let younger = age.saturating_mul(added).div_ceil(total).min(age);
+    opened.saturating_add(u32::try_from(younger).unwrap_or(u32::MAX))
+}

@@ -1,0 +1,77 @@
+//! The exchange and the default fund.
+
+use bytemuck::{Pod, Zeroable};
+
+use super::Address;
+
+/// Custody shards that an exchange may have.
+pub const CUSTODY_SHARDS_MAX: usize = 16;
+
+/// Configuration. Never writable in a trader's instruction (spec §2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Exchange {
+    /// Layout version: 1.
+    pub version: u8,
+    pub bump: u8,
+    pub custody_authority_bump: u8,
+    /// Decimals of the collateral mint.
+    pub collateral_decimals: u8,
+    /// Custody shards created so far.
+    pub custody_shards_len: u8,
+    pub reserved_0: [u8; 3],
+    pub collateral_mint: Address,
+    pub token_program: Address,
+    /// May queue and apply changes; nothing else.
+    pub authority: Address,
+    /// Next authority, until it accepts.
+    pub pending_authority: Address,
+    /// May set a market reduce-only for a day; nothing else.
+    pub guardian: Address,
+    /// Token account that trading fees of the treasury are paid to.
+    pub treasury: Address,
+    pub default_fund: Address,
+    /// Owner of the custody shards.
+    pub custody_authority: Address,
+    /// Delay before a queued change may be applied, seconds; and of changes that only tighten new risk.
+    pub timelock_seconds: u32,
+    pub timelock_tightening_seconds: u32,
+    /// Split of swept trading fees, ppm; the three add up to one million.
+    pub fee_default_fund_ppm: u32,
+    pub fee_keeper_pool_ppm: u32,
+    pub fee_treasury_ppm: u32,
+    /// Markets created so far.
+    pub markets: u32,
+    /// Changes queued so far.
+    pub pending_changes: u64,
+    pub created_at: i64,
+    pub reserved: [u64; 25],
+    /// Addresses of the custody shards.
+    pub custody_shards: [Address; CUSTODY_SHARDS_MAX],
+}
+
+/// Cash that belongs to nobody's margin account. Written by losses, sweeps and reimbursements only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct DefaultFund {
+    /// Layout version: 1.
+    pub version: u8,
+    pub bump: u8,
+    pub reserved_0: [u8; 6],
+    pub exchange: Address,
+    /// Quote atoms. There is no instruction that withdraws it (spec §11).
+    pub balance: u64,
+    /// Quote atoms from which keepers are reimbursed.
+    pub keeper_pool: u64,
+    /// Trading fees swept for the treasury and not yet collected, quote atoms.
+    pub treasury: u64,
+    /// Start of the running 24 hours, the balance at that moment and what was paid in them.
+    pub budget_started_at: i64,
+    pub budget_base: u64,
+    pub budget_used: u64,
+    /// Totals for history, quote atoms.
+    pub contributed_total: u64,
+    pub paid_total: u64,
+    pub treasury_total: u64,
+    pub reserved: [u64; 17],
+}

@@ -1,0 +1,208 @@
+//! One packed event an instruction, in the past tense. `version` comes first and rises when fields are
+//! appended; nothing is ever reordered. Amounts are quote atoms, sizes lots, prices ticks, unless said.
+
+use anchor_lang::prelude::*;
+
+/// Version of every event below.
+pub const EVENT_VERSION: u8 = 1;
+
+#[event]
+pub struct ExchangeInitialized {
+    pub version: u8,
+    pub exchange: Pubkey,
+    pub collateral_mint: Pubkey,
+    pub authority: Pubkey,
+    pub treasury: Pubkey,
+}
+
+#[event]
+pub struct CustodyShardCreated {
+    pub version: u8,
+    pub exchange: Pubkey,
+    pub shard: u8,
+    pub address: Pubkey,
+}
+
+#[event]
+pub struct MarketCreated {
+    pub version: u8,
+    pub exchange: Pubkey,
+    pub market: Pubkey,
+    pub number: u32,
+    pub symbol: [u8; 16],
+}
+
+#[event]
+pub struct MarketGrown {
+    pub version: u8,
+    pub market: Pubkey,
+    /// Blocks of the arena.
+    pub capacity: u32,
+}
+
+#[event]
+pub struct MarginAccountCreated {
+    pub version: u8,
+    pub margin_account: Pubkey,
+    pub owner: Pubkey,
+    pub sub_account: u16,
+}
+
+#[event]
+pub struct MarginAccountClosed {
+    pub version: u8,
+    pub margin_account: Pubkey,
+}
+
+#[event]
+pub struct DelegateSet {
+    pub version: u8,
+    pub margin_account: Pubkey,
+    pub delegate: Pubkey,
+}
+
+#[event]
+pub struct SeatClaimed {
+    pub version: u8,
+    pub market: Pubkey,
+    pub margin_account: Pubkey,
+    pub seat: u32,
+    pub order_slots: u8,
+    pub deposit_lamports: u64,
+}
+
+#[event]
+pub struct SeatReleased {
+    pub version: u8,
+    pub market: Pubkey,
+    pub margin_account: Pubkey,
+    pub seat: u32,
+    pub refund_lamports: u64,
+}
+
+#[event]
+pub struct Deposited {
+    pub version: u8,
+    pub margin_account: Pubkey,
+    pub amount: u64,
+    pub collateral: i64,
+}
+
+#[event]
+pub struct Withdrawn {
+    pub version: u8,
+    pub margin_account: Pubkey,
+    pub amount: u64,
+    pub collateral: i64,
+}
+
+/// One leg of a [`Settled`].
+#[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SettledLegRecord {
+    /// Position of the market among the account's entries.
+    pub entry: u8,
+    pub gain_paid: u64,
+    pub loss_paid: u64,
+    pub gain_unpaid: u64,
+    pub loss_unpaid: u64,
+}
+
+#[event]
+pub struct Settled {
+    pub version: u8,
+    pub margin_account: Pubkey,
+    pub collateral: i64,
+    pub legs: Vec<SettledLegRecord>,
+}
+
+/// One fill of an [`OrderPlaced`].
+#[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FillRecord {
+    pub maker_seat: u32,
+    pub maker_sequence: u64,
+    pub price: u64,
+    pub lots: u64,
+    pub maker_fee: u64,
+}
+
+#[event]
+pub struct OrderPlaced {
+    pub version: u8,
+    pub market: Pubkey,
+    pub margin_account: Pubkey,
+    pub seat: u32,
+    pub side: u8,
+    pub client_id: u64,
+    /// Block, sequence and price of the resting remainder; zero: none rests.
+    pub order: u32,
+    pub sequence: u64,
+    pub price: u64,
+    pub resting_lots: u64,
+    pub cancelled_lots: u64,
+    pub filled_lots: u64,
+    pub filled_quote: u64,
+    pub taker_fee: u64,
+    pub fills: Vec<FillRecord>,
+}
+
+#[event]
+pub struct OrderCancelled {
+    pub version: u8,
+    pub market: Pubkey,
+    pub order: u32,
+    pub sequence: u64,
+    pub client_id: u64,
+    pub side: u8,
+    pub price: u64,
+    pub lots: u64,
+    pub expired: bool,
+}
+
+#[event]
+pub struct OrdersCancelled {
+    pub version: u8,
+    pub market: Pubkey,
+    pub margin_account: Pubkey,
+    pub count: u8,
+    pub lots: u64,
+}
+
+/// Prices are Q.32.
+#[event]
+pub struct MarkRefreshed {
+    pub version: u8,
+    pub market: Pubkey,
+    pub index: u64,
+    pub index_time: i64,
+    pub mark: u64,
+    pub premium: i64,
+    /// Funding charged to a long of one base atom, Q.64.
+    pub funding: i128,
+    pub funding_seconds: u32,
+}
+
+#[event]
+pub struct FeesSwept {
+    pub version: u8,
+    pub market: Pubkey,
+    pub to_default_fund: u64,
+    pub to_keeper_pool: u64,
+    pub to_treasury: u64,
+    pub deficit_paid: u64,
+}
+
+#[event]
+pub struct TreasuryCollected {
+    pub version: u8,
+    pub exchange: Pubkey,
+    pub amount: u64,
+}
+
+#[event]
+pub struct CustodyRebalanced {
+    pub version: u8,
+    pub exchange: Pubkey,
+    pub from: u8,
+    pub to: u8,
+    pub amount: u64,
+}

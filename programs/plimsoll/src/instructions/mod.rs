@@ -1,0 +1,52 @@
+//! The instructions: accounts, handlers, and nothing of the mechanism.
+
+mod admin;
+mod cash;
+mod create;
+mod legs;
+mod marks;
+mod orders;
+mod seats;
+mod settle;
+
+pub use admin::*;
+pub use cash::*;
+pub use marks::*;
+pub use orders::*;
+pub use seats::*;
+pub use settle::*;
+
+use anchor_lang::prelude::*;
+use plimsoll_engine::state::MarginAccount;
+use plimsoll_engine::Env;
+
+use crate::error::PlimsollError;
+use crate::loaders::same_key;
+
+/// The chain's clock, by syscall: no account can stand in for it (attack 35).
+#[inline(always)]
+pub(crate) fn environment() -> Result<Env> {
+    let clock = Clock::get()?;
+    Ok(Env {
+        now: clock.unix_timestamp,
+        slot: clock.slot,
+    })
+}
+
+/// The owner, or its delegate where trading is all that is done.
+#[inline(always)]
+pub(crate) fn check_trader(account: &MarginAccount, signer: &Pubkey) -> Result<()> {
+    if same_key(signer, &account.owner) || same_key(signer, &account.delegate) {
+        return Ok(());
+    }
+    err!(PlimsollError::NotAuthorized)
+}
+
+/// The owner alone.
+#[inline(always)]
+pub(crate) fn check_owner(account: &MarginAccount, signer: &Pubkey) -> Result<()> {
+    if same_key(signer, &account.owner) {
+        return Ok(());
+    }
+    err!(PlimsollError::NotAuthorized)
+}

@@ -1,0 +1,187 @@
+//! The Plimsoll program: accounts, validation, token transfers and events around the engine.
+//!
+//! A handler loads, validates, calls one transition of `plimsoll_engine`, makes the transfers that its
+//! outcome names, and emits one event. No market math lives here. The normative text is `docs/spec.md`.
+#![allow(clippy::result_large_err)]
+// Anchor's macros name cfgs and types of their own that rustc cannot know here.
+#![allow(unexpected_cfgs, missing_debug_implementations)]
+
+use anchor_lang::prelude::*;
+
+pub mod error;
+pub mod events;
+pub mod instructions;
+pub mod loaders;
+mod token;
+
+use instructions::*;
+pub use plimsoll_engine::params::MarketParams;
+
+/// The program's address: the localnet's published one, unless the build names another cluster's in
+/// `PLIMSOLL_PROGRAM_ID` (docs/runbook.md).
+pub const ID: Pubkey = Pubkey::from_str_const(match option_env!("PLIMSOLL_PROGRAM_ID") {
+    Some(id) => id,
+    None => "9FUzijaGW7NWAzLTnkYqhKxMCQD18xt1F2VdyjNj2dSm",
+});
+
+/// The program's address, as Anchor's macros ask for it.
+pub const fn id() -> Pubkey {
+    ID
+}
+
+/// Whether `key` is the program's address, as Anchor's macros ask for it.
+pub fn check_id(key: &Pubkey) -> bool {
+    *key == ID
+}
+
+// Anchor tries instructions in the order written: the hot ones come first.
+#[program]
+pub mod plimsoll {
+    use super::*;
+
+    /// Places one order (spec §5, "order types").
+    pub fn place_order<'info>(
+        ctx: Context<'info, PlaceOrder<'info>>,
+        order: OrderArgs,
+    ) -> Result<()> {
+        instructions::place_order(ctx, order)
+    }
+
+    /// Cancels one order, named by its block and sequence.
+    pub fn cancel_order(
+        ctx: Context<CancelOrder>,
+        seat: u32,
+        order: u32,
+        sequence: u64,
+    ) -> Result<()> {
+        instructions::cancel_order(ctx, seat, order, sequence)
+    }
+
+    /// Places up to sixteen orders of one seat; all or none.
+    pub fn place_orders<'info>(
+        ctx: Context<'info, PlaceOrder<'info>>,
+        orders: Vec<OrderArgs>,
+    ) -> Result<()> {
+        instructions::place_orders(ctx, orders)
+    }
+
+    /// Cancels the newest order that carries the client id.
+    pub fn cancel_order_by_client_id(
+        ctx: Context<CancelOrder>,
+        seat: u32,
+        client_id: u64,
+    ) -> Result<()> {
+        instructions::cancel_order_by_client_id(ctx, seat, client_id)
+    }
+
+    /// Cancels up to `limit` orders of a seat, newest first.
+    pub fn cancel_all_orders(ctx: Context<CancelOrder>, seat: u32, limit: u8) -> Result<()> {
+        instructions::cancel_all_orders(ctx, seat, limit)
+    }
+
+    /// Credits a deposit, by anyone, to anyone. No state refuses it (INV-8).
+    pub fn deposit(ctx: Context<Deposit>, shard: u8, amount: u64) -> Result<()> {
+        instructions::deposit(ctx, shard, amount)
+    }
+
+    /// Takes price updates, and moves index, mark and funding (spec §6); anyone may.
+    pub fn refresh_mark<'info>(ctx: Context<'info, RefreshMark<'info>>) -> Result<()> {
+        instructions::refresh_mark(ctx)
+    }
+
+    /// Turns an account's claims into cash (spec §4); anyone may. The account's markets follow in the
+    /// order of its entries; those passed writable are settled.
+    pub fn settle<'info>(ctx: Context<'info, Settle<'info>>) -> Result<()> {
+        instructions::settle(ctx)
+    }
+
+    /// Pays out aged cash, if what remains meets initial margin.
+    pub fn withdraw<'info>(
+        ctx: Context<'info, Withdraw<'info>>,
+        shard: u8,
+        amount: u64,
+    ) -> Result<()> {
+        instructions::withdraw(ctx, shard, amount)
+    }
+
+    /// Takes an expired order off the book; anyone may.
+    pub fn remove_expired_order(
+        ctx: Context<RemoveExpiredOrder>,
+        order: u32,
+        sequence: u64,
+    ) -> Result<()> {
+        instructions::remove_expired_order(ctx, order, sequence)
+    }
+
+    /// Claims a seat with its order slots; the deposit was paid into the market account before.
+    pub fn claim_seat(ctx: Context<ClaimSeat>, order_slots: u8) -> Result<()> {
+        instructions::claim_seat(ctx, order_slots)
+    }
+
+    /// Frees an empty seat and refunds its deposit to the owner; anyone may.
+    pub fn release_seat(ctx: Context<ReleaseSeat>) -> Result<()> {
+        instructions::release_seat(ctx)
+    }
+
+    /// Creates a margin account of the signer's.
+    pub fn create_margin_account(
+        ctx: Context<CreateMarginAccount>,
+        sub_account: u16,
+    ) -> Result<()> {
+        instructions::create_margin_account(ctx, sub_account)
+    }
+
+    /// Names a delegate that may trade and cancel, never withdraw; the zero key removes it.
+    pub fn set_delegate(ctx: Context<SetDelegate>, delegate: Pubkey) -> Result<()> {
+        instructions::set_delegate(ctx, delegate)
+    }
+
+    /// Closes an empty margin account.
+    pub fn close_margin_account(ctx: Context<CloseMarginAccount>) -> Result<()> {
+        instructions::close_margin_account(ctx)
+    }
+
+    /// Moves swept fees out of a market's pool (spec §4, §11); anyone may.
+    pub fn sweep_fees(ctx: Context<SweepFees>) -> Result<()> {
+        instructions::sweep_fees(ctx)
+    }
+
+    /// Pays the treasury's balance to its token account; anyone may.
+    pub fn collect_treasury(ctx: Context<CollectTreasury>, shard: u8) -> Result<()> {
+        instructions::collect_treasury(ctx, shard)
+    }
+
+    /// Moves cash between two custody shards; anyone may.
+    pub fn rebalance_custody(
+        ctx: Context<RebalanceCustody>,
+        from: u8,
+        to: u8,
+        amount: u64,
+    ) -> Result<()> {
+        instructions::rebalance_custody(ctx, from, to, amount)
+    }
+
+    /// Adds room to a market account, 10,240 bytes at a time; anyone may.
+    pub fn grow_market(ctx: Context<GrowMarket>) -> Result<()> {
+        instructions::grow_market(ctx)
+    }
+
+    /// Creates an exchange for a plain token mint.
+    pub fn initialize_exchange(ctx: Context<InitializeExchange>, args: ExchangeArgs) -> Result<()> {
+        instructions::initialize_exchange(ctx, args)
+    }
+
+    /// Creates the next custody shard.
+    pub fn create_custody_shard(ctx: Context<CreateCustodyShard>, shard: u8) -> Result<()> {
+        instructions::create_custody_shard(ctx, shard)
+    }
+
+    /// Opens a market whose parameters the listing rule accepts (spec §5).
+    pub fn create_market(
+        ctx: Context<CreateMarket>,
+        symbol: [u8; 16],
+        params: MarketParams,
+    ) -> Result<()> {
+        instructions::create_market(ctx, symbol, &params)
+    }
+}
