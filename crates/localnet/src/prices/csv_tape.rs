@@ -1,0 +1,147 @@
+//! A recorded tape: one row for each second with a trade.
+//!
+//! Columns: `unix_seconds,open,high,low,close,volume,trades`. Recorded highs and lows carry fewer
+//! digits than opens and closes, so a close may lie a hair outside them; anything else that does
+//! not make sense is an error that names the file and the line.
+
+use std::{fs::File, io::Read, path::Path};
+
+use anyhow::{bail, Context, Result};
+use csv::{ReaderBuilder, StringRecord};
+
+use crate::prices::{confidence_e8, parse_price_e8, PricePoint, PriceSource};
+
+const COLUMNS: [&str; 7] = [
+    "unix_seconds",
+    "open",
+    "high",
+    "low",
+    "close",
+    "volume",
+    "trades",
+];
+
+/// A tape in memory, with a place up to which it has been played. Never empty.
+#[derive(Clone, Debug)]
+pub struct CsvTape {
+    points: Vec<PricePoint>,
+    played: usize,
+}
+
+impl CsvTape {
+    /// Reads a whole file; the first bad row is the error.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let file = File::open(path)
+            .with_context(|| format!("the tape {} cannot be opened", path.display()))?;
+        Self::read(&path.display().to_string(), file)
+    }
+
+    /// Reads a tape from anywhere; `name` stands for it in errors.
+    pub fn read(name: &str, source: impl Read) -> Result<Self> {
+        let mut reader = ReaderBuilder::new().flexible(true).from_reader(source);
+        let header = reader
+            .headers()
+            .with_context(|| format!("{name}: the header cannot be read"))?;
+        if header != COLUMNS[..] {
+            bail!(
+                "{name}:1: the columns must be {}, not {}",
+                COLUMNS.join(","),
+                header.iter().collect::<Vec<_>>().join(",")
+            );
+        }
+        let mut points: Vec<PricePoint> = Vec::new();
+        for record in reader.into_records() {
+            let record = record.with_context(|| format!("{name}: a row cannot be read"))?;
+            let line = record.position().map_or(0, csv::Position::line);
+            let point = parse_row(&record).with_context(|| format!("{name}:{line}"))?;
+            if let Some(previous) = points.last() {
+                if point.unix_seconds <= previous.unix_seconds {
+                    bail!(
+                        "{name}:{line}: second {} does not come after {}",
+                        point.unix_seconds,
+                        previous.unix_seconds
+                    );
+                }
+            }
+            points.push(point);
+        }
+        if points.is_empty() {
+            bail!("{name}: the tape has no rows");
+        }
+        Ok(Self { points, played: 0 })
+    }
+
+    /// The part of the tape within `first..=last`, from its beginning.
+    pub fn between(&self, first: i64, last: i64) -> Result<Self> {
+        let points: Vec<_> = self
+            .points
+            .iter()
+            .filter(|point| (first..=last).contains(&point.unix_seconds))
+            .copied()
+            .collect();
+        if points.is_empty() {
+            bail!("the tape has no trade between {first} and {last}");
+        }
+        Ok(Self { points, played: 0 })
+    }
+
+    /// Every price of the tape, played or not.
+    pub fn points(&self) -> &[PricePoint] {
+        &self.points
+    }
+}
+
+impl PriceSource for CsvTape {
+    fn tape_start(&self) -> i64 {
+        self.points[0].unix_seconds
+    }
+
+    fn tape_end(&self) -> Option<i64> {
+        self.points.last().map(|point| point.unix_seconds)
+    }
+
+    fn next_until(&mut self, tape_seconds: i64) -> Vec<PricePoint> {
+        let rest = &self.points[self.played..];
+        let due = rest.partition_point(|point| point.unix_seconds <= tape_seconds);
+        let points = rest[..due].to_vec();
+        self.played += due;
+        points
+    }
+}
+
+fn parse_row(record: &StringRecord) -> Result<PricePoint> {
+    if record.len() != COLUMNS.len() {
+        bail!("a row has {} columns, not {}", record.len(), COLUMNS.len());
+    }
+    let price = |column: usize| {
+        parse_price_e8(&record[column]).with_context(|| format!("column {}", COLUMNS[column]))
+    };
+    let unix_seconds = record[0]
+        .parse::<i64>()
+        .ok()
+        .filter(|seconds| *seconds > 0)
+        .with_context(|| format!("column unix_seconds: {:?} is not a time", &record[0]))?;
+    let (open, high, low, close) = (price(1)?, price(2)?, price(3)?, price(4)?);
+    if high < low {
+        bail!("the high {} is below the low {}", &record[2], &record[3]);
+    }
+    let volume = record[5].parse::<f64>();
+    if !volume.is_ok_and(|volume| volume.is_finite() && volume >= 0.0) {
+        bail!("column volume: {:?} is not a volume", &record[5]);
+    }
+    if record[6].parse::<u64>().is_err() {
+        bail!("column trades: {:?} is not a count", &record[6]);
+    }
+    let top = high.max(open).max(close);
+    let bottom = low.min(open).min(close);
+    Ok(PricePoint {
+        unix_seconds,
+        price_e8: close,
+        conf_e8: confidence_e8(close, top.abs_diff(bottom)),
+    })
+}
+
+#[cfg(test)]
+#[path = "csv_tape_tests.rs"]
+mod tests;
