@@ -11,7 +11,21 @@
 
 mod chain_life;
 
+mod chain_life;
+mod chain_state;
+mod clock;
+mod config;
+mod events;
+mod health;
+mod localnet;
+pub mod oracle;
+mod ports;
 pub mod prices;
 mod tape_time;
 
+pub use clock::ClockDriver;
+pub use config::LocalnetConfig;
+pub use health::{Health, HealthState};
+pub use localnet::Localnet;
+pub use oracle::OracleWriter;
 pub use tape_time::{Pace, TapeShift};
