@@ -15,6 +15,7 @@ mod chain_life;
 mod chain_state;
 mod clock;
 mod config;
+pub mod deploy;
 mod events;
 mod health;
 mod localnet;
@@ -22,6 +23,7 @@ pub mod oracle;
 mod player;
 mod ports;
 pub mod prices;
+mod sending;
 mod tape_time;
 
 pub use clock::ClockDriver;
