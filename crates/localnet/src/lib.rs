@@ -10,13 +10,12 @@
 //! Nothing here knows a market, a margin account or an instruction of the exchange.
 
 mod chain_life;
-
-mod chain_life;
 mod chain_state;
 mod clock;
 mod config;
 pub mod deploy;
 mod events;
+pub mod faucet;
 mod health;
 mod localnet;
 pub mod oracle;
