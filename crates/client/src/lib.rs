@@ -1,1 +1,19 @@
-//! (start)
+//! Addresses, instruction builders, decoders and risk preview for Plimsoll: the one way by which the
+//! keeper, the CLI, the page's server and the tests speak to the program.
+//!
+//! Nothing here restates a layout or a formula: accounts are the engine's structs, instructions the
+//! program's own types, and every risk figure comes from the engine's risk function.
+
+pub mod accounts;
+pub mod addresses;
+pub mod errors;
+pub mod events;
+pub mod instructions;
+pub mod preview;
+#[cfg(feature = "rpc")]
+pub mod rpc;
+
+pub use accounts::{DecodeError, MarketView};
+pub use addresses::{margin_account, ExchangeAddresses};
+pub use plimsoll::instructions::{ExchangeArgs, OrderArgs};
+pub use plimsoll_engine as engine;

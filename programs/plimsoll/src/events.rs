@@ -7,6 +7,7 @@ use anchor_lang::prelude::*;
 pub const EVENT_VERSION: u8 = 1;
 
 #[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExchangeInitialized {
     pub version: u8,
     pub exchange: Pubkey,
@@ -16,6 +17,7 @@ pub struct ExchangeInitialized {
 }
 
 #[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CustodyShardCreated {
     pub version: u8,
     pub exchange: Pubkey,
@@ -24,6 +26,7 @@ pub struct CustodyShardCreated {
 }
 
 #[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MarketCreated {
     pub version: u8,
     pub exchange: Pubkey,
@@ -33,6 +36,7 @@ pub struct MarketCreated {
 }
 
 #[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MarketGrown {
     pub version: u8,
     pub market: Pubkey,
@@ -41,6 +45,7 @@ pub struct MarketGrown {
 }
 
 #[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MarginAccountCreated {
     pub version: u8,
     pub margin_account: Pubkey,
@@ -49,12 +54,14 @@ pub struct MarginAccountCreated {
 }
 
 #[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MarginAccountClosed {
     pub version: u8,
     pub margin_account: Pubkey,
 }
 
 #[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DelegateSet {
     pub version: u8,
     pub margin_account: Pubkey,
@@ -62,6 +69,7 @@ pub struct DelegateSet {
 }
 
 #[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeatClaimed {
     pub version: u8,
     pub market: Pubkey,
@@ -72,6 +80,7 @@ pub struct SeatClaimed {
 }
 
 #[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeatReleased {
     pub version: u8,
     pub market: Pubkey,
@@ -81,6 +90,7 @@ pub struct SeatReleased {
 }
 
 #[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deposited {
     pub version: u8,
     pub margin_account: Pubkey,
@@ -89,6 +99,7 @@ pub struct Deposited {
 }
 
 #[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Withdrawn {
     pub version: u8,
     pub margin_account: Pubkey,
@@ -108,6 +119,7 @@ pub struct SettledLegRecord {
 }
 
 #[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settled {
     pub version: u8,
     pub margin_account: Pubkey,
@@ -126,6 +138,7 @@ pub struct FillRecord {
 }
 
 #[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrderPlaced {
     pub version: u8,
     pub market: Pubkey,
@@ -146,6 +159,7 @@ pub struct OrderPlaced {
 }
 
 #[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrderCancelled {
     pub version: u8,
     pub market: Pubkey,
@@ -159,6 +173,7 @@ pub struct OrderCancelled {
 }
 
 #[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrdersCancelled {
     pub version: u8,
     pub market: Pubkey,
@@ -169,6 +184,7 @@ pub struct OrdersCancelled {
 
 /// Prices are Q.32.
 #[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MarkRefreshed {
     pub version: u8,
     pub market: Pubkey,
@@ -182,6 +198,7 @@ pub struct MarkRefreshed {
 }
 
 #[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FeesSwept {
     pub version: u8,
     pub market: Pubkey,
@@ -192,6 +209,7 @@ pub struct FeesSwept {
 }
 
 #[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TreasuryCollected {
     pub version: u8,
     pub exchange: Pubkey,
@@ -199,6 +217,7 @@ pub struct TreasuryCollected {
 }
 
 #[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CustodyRebalanced {
     pub version: u8,
     pub exchange: Pubkey,

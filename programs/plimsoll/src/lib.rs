@@ -14,6 +14,7 @@ pub mod instructions;
 pub mod loaders;
 mod token;
 
+pub use instructions::OrderArgs;
 use instructions::*;
 pub use plimsoll_engine::params::MarketParams;
 

@@ -1,0 +1,168 @@
+//! Decoding accounts from their bytes: discriminator, length, then the engine's own structs.
+
+use plimsoll::loaders::AccountKind;
+use plimsoll_engine::book::arena::{self, MarketRef};
+use plimsoll_engine::state::{
+    Block, DefaultFund, Exchange, MarginAccount, MarkAccount, MarketHeader, Order, OrderSide, Seat,
+    BLOCK_SIZE, DISCRIMINATOR_SIZE, MARKET_HEADER_SIZE, NIL,
+};
+use thiserror::Error;
+
+/// Why bytes are not the account they were taken for.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum DecodeError {
+    #[error("not a {expected} account: {length} bytes with another discriminator or size")]
+    WrongKind {
+        expected: &'static str,
+        length: usize,
+    },
+}
+
+fn decode<T: AccountKind>(data: &[u8], exact: bool) -> Result<T, DecodeError> {
+    let fits = if exact {
+        data.len() == T::SIZE
+    } else {
+        data.len() >= T::SIZE
+    };
+    if !fits || data.get(..DISCRIMINATOR_SIZE) != Some(&T::DISCRIMINATOR[..]) {
+        return Err(DecodeError::WrongKind {
+            expected: T::NAME,
+            length: data.len(),
+        });
+    }
+    Ok(bytemuck::pod_read_unaligned(
+        &data[DISCRIMINATOR_SIZE..T::SIZE],
+    ))
+}
+
+/// An `Exchange`.
+pub fn exchange(data: &[u8]) -> Result<Exchange, DecodeError> {
+    decode(data, true)
+}
+
+/// A `DefaultFund`.
+pub fn default_fund(data: &[u8]) -> Result<DefaultFund, DecodeError> {
+    decode(data, true)
+}
+
+/// A `MarginAccount`.
+pub fn margin_account(data: &[u8]) -> Result<MarginAccount, DecodeError> {
+    decode(data, true)
+}
+
+/// A `Mark`.
+pub fn mark(data: &[u8]) -> Result<MarkAccount, DecodeError> {
+    decode(data, true)
+}
+
+/// A market's header and arena, copied out of an account.
+#[derive(Clone, Debug)]
+pub struct MarketView {
+    pub header: MarketHeader,
+    pub blocks: Vec<Block>,
+}
+
+/// One price of the book and what rests there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Level {
+    /// Ticks.
+    pub price: u64,
+    pub lots: u64,
+    pub orders: u32,
+}
+
+impl MarketView {
+    /// Decodes a market account.
+    pub fn decode(data: &[u8]) -> Result<Self, DecodeError> {
+        let header: MarketHeader = decode(data, false)?;
+        let arena = data.get(MARKET_HEADER_SIZE..).unwrap_or(&[]);
+        let blocks = arena
+            .chunks_exact(BLOCK_SIZE)
+            .map(bytemuck::pod_read_unaligned)
+            .collect();
+        Ok(Self { header, blocks })
+    }
+
+    /// As the engine reads it.
+    pub fn as_ref(&self) -> MarketRef<'_> {
+        MarketRef {
+            header: &self.header,
+            blocks: &self.blocks,
+        }
+    }
+
+    /// The market's name.
+    pub fn symbol(&self) -> String {
+        String::from_utf8_lossy(&self.header.symbol)
+            .trim_end_matches('\0')
+            .to_owned()
+    }
+
+    /// The seat at a block.
+    pub fn seat(&self, index: u32) -> Option<&Seat> {
+        arena::seat(&self.blocks, index).ok()
+    }
+
+    /// All seats with their blocks.
+    pub fn seats(&self) -> impl Iterator<Item = (u32, &Seat)> {
+        (0_u32..)
+            .zip(&self.blocks)
+            .filter_map(|(index, block)| Some((index, block.view::<Seat>()?)))
+    }
+
+    /// The orders of one side in priority, with their blocks.
+    pub fn orders(&self, side: OrderSide) -> Vec<(u32, Order)> {
+        let tree = match side {
+            OrderSide::Bid => &self.header.bids,
+            OrderSide::Ask => &self.header.asks,
+        };
+        let mut found = Vec::new();
+        let mut cursor = tree.best;
+        while cursor != NIL && found.len() < self.blocks.len() {
+            let Ok(order) = arena::order(&self.blocks, cursor) else {
+                break;
+            };
+            found.push((cursor, *order));
+            cursor = order.next;
+        }
+        found
+    }
+
+    /// The orders of one seat, newest first.
+    pub fn orders_of_seat(&self, seat: u32) -> Vec<(u32, Order)> {
+        let mut found = Vec::new();
+        let mut cursor = self.seat(seat).map_or(NIL, |seat| seat.first_order);
+        while cursor != NIL && found.len() < self.blocks.len() {
+            let Ok(order) = arena::order(&self.blocks, cursor) else {
+                break;
+            };
+            found.push((cursor, *order));
+            cursor = order.seat_next;
+        }
+        found
+    }
+
+    /// The best `depth` prices of one side; expired orders are left out.
+    pub fn levels(&self, side: OrderSide, depth: usize, now: i64) -> Vec<Level> {
+        let mut levels: Vec<Level> = Vec::new();
+        for (_, order) in self.orders(side) {
+            if order.expired(now) {
+                continue;
+            }
+            let full = levels.len() == depth;
+            match levels.last_mut() {
+                Some(level) if level.price == order.price => {
+                    level.lots = level.lots.saturating_add(order.lots);
+                    level.orders = level.orders.saturating_add(1);
+                }
+                _ if full => break,
+                _ => levels.push(Level {
+                    price: order.price,
+                    lots: order.lots,
+                    orders: 1,
+                }),
+            }
+        }
+        levels
+    }
+}
