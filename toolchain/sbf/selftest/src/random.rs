@@ -40,4 +40,19 @@ impl Random {
     pub fn wide(&mut self) -> u128 {
         u128::from(self.edge()) << 64 | u128::from(self.edge())
     }
+
+    /// 128 bits of digits at which a long division guesses wrongly.
+    pub fn digits(&mut self) -> u128 {
+        (0..4).fold(0, |number, _| {
+            let digit = match self.below(6) {
+                0 => 0,
+                1 => 1,
+                2 => 0x7fff_ffff,
+                3 => 0x8000_0000,
+                4 => 0xffff_ffff,
+                _ => self.uniform() as u32,
+            };
+            number << 32 | u128::from(digit)
+        })
+    }
 }

@@ -11,8 +11,15 @@ pub fn all(digest: &mut Digest, random: &mut Random) {
         for value in [a + b, a - b, a * b, a / b, -a, a.abs()] {
             digest.add(value.to_bits());
         }
-        for flag in [a < b, a >= b, a == b, a != b] {
-            digest.add_flag(flag);
+        for (left, right) in [
+            (a, b),
+            (b, a),
+            (a, a),
+            (a, f64::NAN),
+            (f64::NAN, b),
+            (0.0, -0.0),
+        ] {
+            compare(digest, left, right);
         }
         for integer in [
             a as i64 as u64,
@@ -24,5 +31,16 @@ pub fn all(digest: &mut Digest, random: &mut Random) {
         }
         digest.add(u64::from((a as f32).to_bits()));
         digest.add(u64::from((random.edge() as f32 * 1.5).to_bits()));
+    }
+}
+
+fn compare(digest: &mut Digest, a: f64, b: f64) {
+    for flag in [a < b, a <= b, a > b, a >= b, a == b, a != b] {
+        digest.add_flag(flag);
+    }
+    digest.add(a.partial_cmp(&b).map_or(9, |order| order as u64));
+    let (a, b) = (a as f32, b as f32);
+    for flag in [a < b, a <= b, a > b, a >= b, a == b, a != b] {
+        digest.add_flag(flag);
     }
 }

@@ -49,16 +49,46 @@ macro_rules! by_constant {
     )*};
 }
 
+/// Products of powers of two around the type's smallest and largest number, where a sign decides about overflow.
+macro_rules! products_at_the_limit {
+    ($digest:expr, $random:expr, $integer:ty) => {{
+        for _ in 0..8 {
+            let bits = <$integer>::BITS - 1;
+            let exponent = $random.below(u64::from(bits)) as u32;
+            let mut power = |exponent: u32| {
+                let magnitude = <$integer>::from(1u8) << exponent;
+                let nudged = magnitude.wrapping_sub(<$integer>::from($random.below(2) == 0));
+                if $random.below(2) == 0 {
+                    nudged.wrapping_neg()
+                } else {
+                    nudged
+                }
+            };
+            let (a, b) = (power(exponent), power(bits - exponent));
+            for (left, right) in [(a, b), (b, a), (<$integer>::MIN, a), (a, <$integer>::MAX)] {
+                let (product, overflowed) = left.overflowing_mul(right);
+                $digest.add_wide(product as u128);
+                $digest.add_flag(overflowed);
+                $digest.add_wide(left.saturating_mul(right) as u128);
+                $digest.add_wide(left.checked_div(right).unwrap_or(5) as u128);
+                $digest.add_wide(left.checked_rem(right).unwrap_or(6) as u128);
+            }
+        }
+    }};
+}
+
 pub fn narrow(digest: &mut Digest, random: &mut Random) {
     every_operator!(digest, random, u8, i8, u16, i16);
 }
 
 pub fn medium(digest: &mut Digest, random: &mut Random) {
     every_operator!(digest, random, u32, i32, u64);
+    guarded_division(digest, random);
 }
 
 pub fn signed_and_size(digest: &mut Digest, random: &mut Random) {
     every_operator!(digest, random, i64, usize, isize);
+    products_at_the_limit!(digest, random, i64);
 }
 
 pub fn unsigned_wide(digest: &mut Digest, random: &mut Random) {
@@ -67,4 +97,25 @@ pub fn unsigned_wide(digest: &mut Digest, random: &mut Random) {
 
 pub fn signed_wide(digest: &mut Digest, random: &mut Random) {
     every_operator!(digest, random, i128);
+    products_at_the_limit!(digest, random, i128);
+}
+
+/// The same division in two branches, each with a guard of its own. LLVM believes that dividing by zero is harmless on
+/// BPF and would compute it once, above both guards; on chain that aborts the transaction.
+#[inline(never)]
+fn guarded_division(digest: &mut Digest, random: &mut Random) {
+    for _ in 0..8 {
+        let (dividend, divisor, limit) = (random.edge(), random.edge(), random.edge());
+        if divisor > limit {
+            digest.add(dividend / divisor);
+        } else if divisor & 1 == 1 {
+            digest.add((dividend / divisor) ^ limit);
+        }
+        digest.add(limit);
+        match (dividend.checked_div(divisor), dividend > limit) {
+            (Some(quotient), true) => digest.add(quotient),
+            (None, true) => digest.add(5),
+            (_, false) => digest.add(dividend.checked_rem(divisor).unwrap_or(6)),
+        }
+    }
 }

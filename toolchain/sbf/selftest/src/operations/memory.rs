@@ -18,6 +18,7 @@ pub fn all(digest: &mut Digest, random: &mut Random) {
     bytes[10..10 + length].fill(random.uniform() as u8);
     digest.add_bytes(&bytes);
     of_arrays(digest, &bytes);
+    of_near_copies(digest, random, &bytes);
 
     let large = [random.uniform() as u8; 700];
     let copy = large;
@@ -37,6 +38,22 @@ fn of_arrays(digest: &mut Digest, bytes: &[u8]) {
     let (first, second): ([u8; 32], [u8; 32]) = (array(&bytes[..32]), array(&bytes[5..37]));
     digest.add_flag(first == second);
     digest.add_flag(first < second);
+}
+
+/// Two ranges that differ in one byte at most, wherever it lies.
+fn of_near_copies(digest: &mut Digest, random: &mut Random, bytes: &[u8]) {
+    for _ in 0..10 {
+        let length = 1 + random.index(HALF);
+        let (original, mut copy) = (&bytes[..length], bytes[..length].to_vec());
+        copy[random.index(length)] ^= 1 << random.below(16).min(7);
+        digest.add(original.cmp(&copy) as u64);
+        digest.add_flag(original == copy.as_slice());
+        digest.add_flag(original[..length / 2] == copy[..length / 2]);
+    }
+    let (first, mut second): ([u8; 32], [u8; 32]) = (array(&bytes[..32]), array(&bytes[..32]));
+    second[random.index(32)] ^= random.below(2) as u8;
+    digest.add_flag(first == second);
+    digest.add(first.cmp(&second) as u64);
 }
 
 fn unaligned_reads(digest: &mut Digest, bytes: &[u8]) {
