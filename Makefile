@@ -21,7 +21,6 @@ build: setup ## the program's bytecode: Solana's compiler where installed, else 
 	@scripts/build-program.sh
 
 artifact: setup ## build with toolchain/sbf and refresh artifacts/plimsoll.so, which the demo runs
-	@env -u PLIMSOLL_PROGRAM_ID toolchain/sbf/build.sh plimsoll "$(CURDIR)/artifacts/plimsoll.so"
 	@python3 scripts/artifact.py refresh
 
 artifact-check: setup ## fail when artifacts/plimsoll.so is not of these sources

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The committed bytecode and what it was built from.
 
-    artifact.py refresh    describe artifacts/plimsoll.so in artifacts/plimsoll.so.json
+    artifact.py refresh    build artifacts/plimsoll.so and describe it in artifacts/plimsoll.so.json
     artifact.py check      fail when the file is not of the sources beside it
 
 The demo and the localnet run the committed file, so nobody needs a bytecode compiler to try the project. That holds only
@@ -11,6 +11,7 @@ bytes, by part, so that the check can say which part has moved on.
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import tomllib
@@ -102,10 +103,15 @@ def hashes_of_sources():
 
 
 def refresh():
-    versions = subprocess.run(
-        [ROOT / "toolchain" / "sbf" / "build.sh", "--versions"], check=True, capture_output=True, text=True
-    ).stdout.splitlines()
+    build = ROOT / "toolchain" / "sbf" / "build.sh"
+    # The committed file is for localnets, whatever a developer has set.
+    environment = {name: value for name, value in os.environ.items() if name != "PLIMSOLL_PROGRAM_ID"}
     sources = hashes_of_sources()
+    if subprocess.run([build, PROGRAM, ARTIFACT], env=environment).returncode:
+        fail("the program does not build, see above.")
+    if hashes_of_sources() != sources:
+        fail("the sources changed while they were built; repeat when they stand still.")
+    versions = subprocess.run([build, "--versions"], check=True, capture_output=True, text=True).stdout.splitlines()
     description = {
         "file_sha256": sha256(ARTIFACT.read_bytes()),
         "sources_sha256": sha256(json.dumps(sources, sort_keys=True).encode()),
