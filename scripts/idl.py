@@ -53,6 +53,15 @@ def assemble(sections):
     for printed in map(json.loads, sections.get("event", [])):
         events.append(printed["event"])
         types.update({type_["name"]: type_ for type_ in printed["types"]})
+    # Accounts and arena blocks are the engine's structs, which Anchor's macros do not see.
+    idl["accounts"] = []
+    for printed in map(json.loads, sections.get("account", [])):
+        path = printed["account"]["name"]
+        idl["accounts"].append({**printed["account"], "name": printed["name"]})
+        for type_ in printed["types"]:
+            types[type_["name"]] = {**type_, "name": printed["name"]} if type_["name"] == path else type_
+    for printed in map(json.loads, sections.get("types", [])):
+        types.update({type_["name"]: type_ for type_ in printed})
     types.update({type_["name"]: type_ for type_ in idl.get("types", [])})
     idl["address"] = re.sub(r"\W", "", sections["address"][0])
     idl["events"], idl["types"] = events, list(types.values())

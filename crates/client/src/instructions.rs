@@ -8,6 +8,7 @@ use plimsoll_engine::seats::deposit_lamports;
 use plimsoll_engine::state::MarginAccount;
 use solana_instruction::{AccountMeta, Instruction};
 use solana_pubkey::Pubkey;
+use solana_sdk_ids::sysvar::instructions::ID as INSTRUCTIONS_SYSVAR;
 use solana_system_interface::instruction as system;
 use solana_system_interface::program::ID as SYSTEM_PROGRAM;
 
@@ -388,6 +389,7 @@ pub fn initialize_exchange(
         treasury,
         token_program: addresses.token_program,
         system_program: SYSTEM_PROGRAM,
+        instructions: INSTRUCTIONS_SYSVAR,
     };
     build(
         &addresses.program,
@@ -411,6 +413,7 @@ pub fn create_custody_shard(
         custody_shard: addresses.custody_shard(shard),
         token_program: addresses.token_program,
         system_program: SYSTEM_PROGRAM,
+        instructions: INSTRUCTIONS_SYSVAR,
     };
     build(
         &addresses.program,
@@ -443,6 +446,7 @@ pub fn create_market(addresses: &ExchangeAddresses, new: &NewMarket) -> [Instruc
         market: new.market,
         mark: addresses.mark(&new.market),
         system_program: SYSTEM_PROGRAM,
+        instructions: INSTRUCTIONS_SYSVAR,
     };
     let data = instruction::CreateMarket {
         symbol: new.symbol,

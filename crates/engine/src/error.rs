@@ -35,6 +35,8 @@ pub enum EngineError {
     CustodyMismatch = 22,
     #[error("the token transfer moved another amount than it reported")]
     TransferMismatch = 23,
+    #[error("moving that much would leave custody's shards less even")]
+    CustodyLessEven = 24,
 
     #[error("less aged cash than the amount asked for")]
     InsufficientCash = 30,
@@ -149,6 +151,7 @@ impl EngineError {
         Self::WrongCustodyShard,
         Self::CustodyMismatch,
         Self::TransferMismatch,
+        Self::CustodyLessEven,
         Self::InsufficientCash,
         Self::BelowInitialMargin,
         Self::TradeWorsensRisk,

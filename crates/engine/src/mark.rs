@@ -17,6 +17,11 @@ use crate::Env;
 #[path = "mark_tests.rs"]
 mod tests;
 
+/// Bounds of a base atom's value when a market gets its first index: one and a sixteenth of a quote atom,
+/// Q.32.
+pub const BASE_ATOM_VALUE_MAX: u64 = 1 << 32;
+pub const BASE_ATOM_VALUE_MIN: u64 = 1 << 28;
+
 /// Best prices of the book, Q.32; `None`: that side is empty.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BookTop {
@@ -96,7 +101,7 @@ pub fn bands(header: &MarketHeader, now: i64) -> Bands {
 /// or charged.
 ///
 /// # Errors
-/// Those of [`index::aggregate`]; `IndexStale` when the feeds brought nothing new and the market's index
+/// `BaseAtomTooCoarse`, `ParameterOutOfBounds` at the first index; those of [`index::aggregate`]; `IndexStale` when the feeds brought nothing new and the market's index
 /// is stale; `Overflow`. The header is then byte-identical.
 pub fn refresh(
     header: &mut MarketHeader,
@@ -111,6 +116,9 @@ pub fn refresh(
     update.apply(&mut prices, env);
     if !is_fresh(&prices, params, env.now) {
         return Err(EngineError::IndexStale);
+    }
+    if header.status == MarketStatus::Pending.byte() {
+        check_base_atom(prices.index)?;
     }
     let seconds = match prices.mark_time {
         0 => 0,
@@ -148,6 +156,18 @@ pub fn refresh(
     };
     write(header, sides, prices, env.now);
     Ok(outcome)
+}
+
+/// A listing's first index: a base atom worth 1/16 to one quote atom. Above, every rounding would cost
+/// more than an atom; below, the bound of a position would be worth too little (spec §3, ADR 0005).
+fn check_base_atom(index: u64) -> Result<()> {
+    if index > BASE_ATOM_VALUE_MAX {
+        return Err(EngineError::BaseAtomTooCoarse);
+    }
+    if index < BASE_ATOM_VALUE_MIN {
+        return Err(EngineError::ParameterOutOfBounds);
+    }
+    Ok(())
 }
 
 /// The writes of a refresh; none of them can fail.

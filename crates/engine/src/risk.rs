@@ -7,6 +7,10 @@ use crate::position::Holding;
 use crate::state::{MarketHeader, MarketParams, Seat};
 use crate::units::{BaseLots, PriceQ32, Ticks};
 
+#[cfg(test)]
+#[path = "risk_tests.rs"]
+mod tests;
+
 /// Share of an unrealised or unaged gain that counts for initial margin: 4/5.
 const HAIRCUT_DIVISOR: i64 = 5;
 
@@ -252,10 +256,11 @@ pub fn leg(header: &MarketHeader, held: Holding, resting: &Resting, now: i64) ->
     let (equity, before_haircut) = if index_is_fresh(header, now) {
         (claim, claim)
     } else {
-        let moved = math::signed(math::mul_ppm_floor(notional, fraction)?)?;
+        let moved_for = math::signed(math::mul_ppm_floor(notional, fraction)?)?;
+        let moved_against = math::signed(math::mul_ppm_ceil(notional, fraction)?)?;
         (
-            math::add_signed(claim, moved)?,
-            math::sub_signed(claim, moved)?,
+            math::add_signed(claim, moved_for)?,
+            math::sub_signed(claim, moved_against)?,
         )
     };
     Ok(LegRisk {
@@ -303,7 +308,10 @@ fn haircut(claim: i64) -> i64 {
 /// The rule for a trade below initial margin or on credit (spec §5): it must cut maintenance margin and
 /// leave Q over MM no worse, Q′·M ≥ Q·M′ with Q > 0. No off-market exit at the lender's cost.
 pub fn check_reducing(before: &AccountRisk, after: &AccountRisk) -> Result<()> {
-    if after.maintenance_margin >= before.maintenance_margin {
+    // Older orders may not grow in their worst case by what the fill takes off the position either.
+    if after.maintenance_margin >= before.maintenance_margin
+        || after.initial_margin > before.initial_margin
+    {
         return Err(EngineError::BelowInitialMargin);
     }
     let (q_before, q_after) = (before.equity_with_credit()?, after.equity_with_credit()?);

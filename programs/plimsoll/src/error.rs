@@ -30,6 +30,8 @@ pub enum PlimsollError {
     CustodyMismatch = 22,
     #[msg("the token transfer moved another amount than it reported")]
     TransferMismatch = 23,
+    #[msg("moving that much would leave custody's shards less even")]
+    CustodyLessEven = 24,
     #[msg("less aged cash than the amount asked for")]
     InsufficientCash = 30,
     #[msg("what remains would be below initial margin")]
@@ -140,6 +142,7 @@ impl From<EngineError> for PlimsollError {
             EngineError::WrongCustodyShard => Self::WrongCustodyShard,
             EngineError::CustodyMismatch => Self::CustodyMismatch,
             EngineError::TransferMismatch => Self::TransferMismatch,
+            EngineError::CustodyLessEven => Self::CustodyLessEven,
             EngineError::InsufficientCash => Self::InsufficientCash,
             EngineError::BelowInitialMargin => Self::BelowInitialMargin,
             EngineError::TradeWorsensRisk => Self::TradeWorsensRisk,

@@ -10,6 +10,8 @@ use anchor_lang::prelude::*;
 
 pub mod error;
 pub mod events;
+#[cfg(all(test, feature = "idl-build"))]
+mod idl_accounts;
 pub mod instructions;
 pub mod loaders;
 mod token;

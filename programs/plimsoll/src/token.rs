@@ -16,6 +16,7 @@ pub const TOKEN_2022_PROGRAM: Pubkey =
     Pubkey::from_str_const("TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb");
 
 const MINT_SIZE: usize = 82;
+const MULTISIG_SIZE: usize = 355;
 const TOKEN_ACCOUNT_SIZE: usize = 165;
 const MINT_DECIMALS_AT: usize = 44;
 const MINT_INITIALIZED_AT: usize = 45;
@@ -34,8 +35,9 @@ pub fn plain_mint_decimals(mint: &AccountInfo<'_>, token_program: &Pubkey) -> Re
     }
     let data = mint.try_borrow_data()?;
     let initialized = data.get(MINT_INITIALIZED_AT) == Some(&1);
-    let plain = data.len() == MINT_SIZE
-        || (*token_program == TOKEN_2022_PROGRAM && extensions_are_plain(&data));
+    // A multisig of Token-2022 is told from a mint by its length alone.
+    let extended = *token_program == TOKEN_2022_PROGRAM && data.len() != MULTISIG_SIZE;
+    let plain = data.len() == MINT_SIZE || (extended && extensions_are_plain(&data));
     if !initialized || !plain {
         return err!(PlimsollError::MintNotPlain);
     }

@@ -20,8 +20,8 @@ use crate::error::{EngineError, Result};
 use crate::math;
 use crate::position::{self, Holding, SeatFill};
 use crate::risk::{self, AccountCash, AccountRisk, LegRisk, Resting};
-use crate::state::{Address, HaltPhase, MarketHeader, MarketStatus, OrderSide, Seat};
-use crate::units::{BaseLots, Ticks, BASE_ATOMS_BOUND, LOTS_MAX, TICKS_MAX};
+use crate::state::{Pubkey, HaltPhase, MarketHeader, MarketStatus, OrderSide, Seat};
+use crate::units::{BaseLots, Ticks, BASE_ATOMS_BOUND, LOTS_MAX, PRICE_Q32_MAX, TICKS_MAX};
 use crate::{mark, Env};
 
 /// How long an order lives and what it may do on arrival.
@@ -107,7 +107,7 @@ pub struct OrderRequest {
 #[derive(Clone, Copy, Debug)]
 pub struct Trader {
     /// Address of the margin account.
-    pub account: Address,
+    pub account: Pubkey,
     pub cash: AccountCash,
     /// Risk of the account's legs in all other markets.
     pub other_legs: LegRisk,
@@ -157,7 +157,10 @@ pub fn place(
     let becomes = Becoming::of(market.header, &seat, held, request.side, plan, resting_lots)?;
     becomes.check_size(market.header)?;
     check_open_interest(&market.as_ref(), request.side, held, plan)?;
-    check_margin(market.header, trader, held, &seat, &becomes, env)?;
+    let margin = check_margin(market.header, trader, held, &seat, &becomes, env)?;
+    if margin == Margin::Reducing && resting_lots != 0 && !request.reduce_only {
+        return Err(EngineError::TradeWorsensRisk);
+    }
     apply::apply(market, seat_index, request, plan, &becomes, env)
 }
 
@@ -166,10 +169,12 @@ fn check_request(header: &MarketHeader, request: &OrderRequest, env: &Env) -> Re
     if request.price.0 == 0 || request.price.0 > TICKS_MAX {
         return Err(EngineError::PriceOutOfRange);
     }
-    if request.lots.0 == 0 || request.lots.0 > LOTS_MAX {
-        return Err(EngineError::SizeOutOfRange);
+    // A price that the mark could not follow would leave the best quote unreadable.
+    let representable = header.params.lot_sizes().price_ceil(request.price);
+    if !representable.is_ok_and(|price| price.0 <= PRICE_Q32_MAX) {
+        return Err(EngineError::PriceOutOfRange);
     }
-    if request.lots.0 < header.params.lots_min && !request.reduce_only {
+    if request.lots.0 == 0 || request.lots.0 > LOTS_MAX {
         return Err(EngineError::SizeOutOfRange);
     }
     if request.expires_at != 0 && request.expires_at <= env.now {
@@ -193,9 +198,11 @@ fn check_request(header: &MarketHeader, request: &OrderRequest, env: &Env) -> Re
     Ok(())
 }
 
-/// A reduce-only order is clipped to the whole lots of the position it reduces.
+/// A reduce-only order is clipped to the whole lots of the position it reduces. It and a full close may
+/// be smaller than the market's smallest order.
 fn lots_to_place(header: &MarketHeader, request: &OrderRequest, held: Holding) -> Result<u64> {
-    if !request.reduce_only {
+    let small = request.lots.0 < header.params.lots_min;
+    if !request.reduce_only && !small {
         return Ok(request.lots.0);
     }
     let reduces = match request.side {
@@ -207,6 +214,13 @@ fn lots_to_place(header: &MarketHeader, request: &OrderRequest, held: Holding) -
         .lot_sizes()
         .lots_floor(held.base.unsigned_abs())
         .0;
+    if !request.reduce_only {
+        return if reduces && open == request.lots.0 {
+            Ok(open)
+        } else {
+            Err(EngineError::SizeOutOfRange)
+        };
+    }
     if !reduces || open == 0 {
         return Err(EngineError::ReduceOnlyWouldNotReduce);
     }
@@ -330,6 +344,14 @@ fn longs_rise(side: OrderSide, base: i64, size: u64) -> Result<i64> {
     math::sub_signed(after.max(0), base.max(0))
 }
 
+/// Which rule of spec §5 let an order pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Margin {
+    Initial,
+    /// Below initial margin or on credit: only a reduce-only remainder may then rest.
+    Reducing,
+}
+
 /// Initial margin after the order; below it, or on credit, the reducing rule of spec §5.
 fn check_margin(
     header: &MarketHeader,
@@ -338,7 +360,7 @@ fn check_margin(
     seat: &Seat,
     becomes: &Becoming,
     env: &Env,
-) -> Result<()> {
+) -> Result<Margin> {
     let account = |held: Holding, resting: &Resting| -> Result<AccountRisk> {
         let mut legs = risk::leg(header, held, resting, env.now)?;
         legs.add(&trader.other_legs)?;
@@ -346,10 +368,10 @@ fn check_margin(
     };
     let after = account(becomes.held, &becomes.resting)?;
     if after.credit == 0 && after.meets_initial() {
-        return Ok(());
+        return Ok(Margin::Initial);
     }
     if becomes.fill.base == 0 && becomes.resting_lots == 0 {
-        return Ok(());
+        return Ok(Margin::Initial);
     }
     let before = account(held, &Resting::from(seat))?;
     if becomes.fill.base != 0 {
@@ -358,7 +380,7 @@ fn check_margin(
     if becomes.resting_lots != 0 {
         risk::check_reducing(&before, &account(becomes.held_if_filled, &becomes.resting)?)?;
     }
-    Ok(())
+    Ok(Margin::Reducing)
 }
 
 /// Price of the best resting order of each side, Q.32: what the mark reads.

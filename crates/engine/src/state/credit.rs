@@ -2,7 +2,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::Address;
+use super::Pubkey;
 use crate::params::MarketParams;
 
 /// Redemptions that may wait in a vault at once.
@@ -10,9 +10,10 @@ pub const REDEMPTIONS_MAX: usize = 48;
 
 /// One queued redemption.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[cfg_attr(feature = "idl-build", derive(anchor_lang::AnchorSerialize))]
 #[repr(C)]
 pub struct Redemption {
-    pub provider: Address,
+    pub provider: Pubkey,
     /// Shares still to be redeemed.
     pub shares: u64,
     pub requested_at: i64,
@@ -23,6 +24,7 @@ pub struct Redemption {
 
 /// An underwriter's own pool. Never shared between underwriters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[cfg_attr(feature = "idl-build", derive(anchor_lang::AnchorSerialize))]
 #[repr(C)]
 pub struct CreditVault {
     /// Layout version: 1.
@@ -30,10 +32,10 @@ pub struct CreditVault {
     pub bump: u8,
     pub id: u16,
     pub reserved_0: u32,
-    pub exchange: Address,
-    pub underwriter: Address,
+    pub exchange: Pubkey,
+    pub underwriter: Pubkey,
     /// The vault's own token account; its cash is not in custody.
-    pub cash_account: Address,
+    pub cash_account: Pubkey,
     /// Quote atoms in the cash account that belong to the vault: donations are not counted.
     pub cash: u64,
     /// Part of `cash` promised to committed lines.
@@ -65,6 +67,7 @@ pub struct CreditVault {
 
 /// One trader's credit with one underwriter; terms are fixed when both have signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[cfg_attr(feature = "idl-build", derive(anchor_lang::AnchorSerialize))]
 #[repr(C)]
 pub struct CreditLine {
     /// Layout version: 1.
@@ -78,9 +81,9 @@ pub struct CreditLine {
     pub sides: u8,
     pub markets_len: u8,
     pub reserved_0: u16,
-    pub vault: Address,
-    pub margin_account: Address,
-    pub trader: Address,
+    pub vault: Pubkey,
+    pub margin_account: Pubkey,
+    pub trader: Pubkey,
     /// Quote atoms.
     pub limit: u64,
     pub reserved_cash: u64,
@@ -116,12 +119,13 @@ pub struct CreditLine {
     pub written_off: u64,
     /// Largest mandated position per market, quote atoms of notional.
     pub mandate_notional: [u64; 8],
-    pub mandate_markets: [Address; 8],
+    pub mandate_markets: [Pubkey; 8],
     pub reserved: [u64; 21],
 }
 
 /// One queued parameter change (spec §11): readable by anyone until applied or cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[cfg_attr(feature = "idl-build", derive(anchor_lang::AnchorSerialize))]
 #[repr(C)]
 pub struct PendingChange {
     /// Layout version: 1.
@@ -130,15 +134,15 @@ pub struct PendingChange {
     /// What is changed: 0 market parameters, 1 fee split, 2 authority, 3 guardian, 4 treasury.
     pub kind: u8,
     pub reserved_0: [u8; 5],
-    pub exchange: Address,
+    pub exchange: Pubkey,
     /// The market, or zero.
-    pub target: Address,
+    pub target: Pubkey,
     pub id: u64,
     pub queued_at: i64,
     pub applies_from: i64,
     pub expires_at: i64,
     /// A new address, for the kinds that set one.
-    pub address: Address,
+    pub address: Pubkey,
     pub values: [u64; 8],
     pub params: MarketParams,
     pub reserved: [u64; 54],

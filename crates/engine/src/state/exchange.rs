@@ -2,13 +2,14 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::Address;
+use super::Pubkey;
 
 /// Custody shards that an exchange may have.
 pub const CUSTODY_SHARDS_MAX: usize = 16;
 
 /// Configuration. Never writable in a trader's instruction (spec §2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[cfg_attr(feature = "idl-build", derive(anchor_lang::AnchorSerialize))]
 #[repr(C)]
 pub struct Exchange {
     /// Layout version: 1.
@@ -20,19 +21,19 @@ pub struct Exchange {
     /// Custody shards created so far.
     pub custody_shards_len: u8,
     pub reserved_0: [u8; 3],
-    pub collateral_mint: Address,
-    pub token_program: Address,
+    pub collateral_mint: Pubkey,
+    pub token_program: Pubkey,
     /// May queue and apply changes; nothing else.
-    pub authority: Address,
+    pub authority: Pubkey,
     /// Next authority, until it accepts.
-    pub pending_authority: Address,
+    pub pending_authority: Pubkey,
     /// May set a market reduce-only for a day; nothing else.
-    pub guardian: Address,
+    pub guardian: Pubkey,
     /// Token account that trading fees of the treasury are paid to.
-    pub treasury: Address,
-    pub default_fund: Address,
+    pub treasury: Pubkey,
+    pub default_fund: Pubkey,
     /// Owner of the custody shards.
-    pub custody_authority: Address,
+    pub custody_authority: Pubkey,
     /// Delay before a queued change may be applied, seconds; and of changes that only tighten new risk.
     pub timelock_seconds: u32,
     pub timelock_tightening_seconds: u32,
@@ -47,18 +48,19 @@ pub struct Exchange {
     pub created_at: i64,
     pub reserved: [u64; 25],
     /// Addresses of the custody shards.
-    pub custody_shards: [Address; CUSTODY_SHARDS_MAX],
+    pub custody_shards: [Pubkey; CUSTODY_SHARDS_MAX],
 }
 
 /// Cash that belongs to nobody's margin account. Written by losses, sweeps and reimbursements only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[cfg_attr(feature = "idl-build", derive(anchor_lang::AnchorSerialize))]
 #[repr(C)]
 pub struct DefaultFund {
     /// Layout version: 1.
     pub version: u8,
     pub bump: u8,
     pub reserved_0: [u8; 6],
-    pub exchange: Address,
+    pub exchange: Pubkey,
     /// Quote atoms. There is no instruction that withdraws it (spec §11).
     pub balance: u64,
     /// Quote atoms from which keepers are reimbursed.

@@ -23,6 +23,7 @@ impl HaltPhase {
 
 /// Where a market stands between a trip and its reopening.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[cfg_attr(feature = "idl-build", derive(anchor_lang::AnchorSerialize))]
 #[repr(C)]
 pub struct HaltState {
     /// [`HaltPhase`].

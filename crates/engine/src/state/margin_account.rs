@@ -2,16 +2,17 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::Address;
+use super::Pubkey;
 
 /// Markets that one margin account may hold a seat in.
 pub const MARGIN_ENTRIES_MAX: usize = 8;
 
 /// A market of the account and the seat in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[cfg_attr(feature = "idl-build", derive(anchor_lang::AnchorSerialize))]
 #[repr(C)]
 pub struct MarginEntry {
-    pub market: Address,
+    pub market: Pubkey,
     /// Block of the seat.
     pub seat: u32,
     /// The seat's generation when claimed.
@@ -22,6 +23,7 @@ pub struct MarginEntry {
 
 /// Collateral, credit and the account's markets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[cfg_attr(feature = "idl-build", derive(anchor_lang::AnchorSerialize))]
 #[repr(C)]
 pub struct MarginAccount {
     /// Layout version: 1.
@@ -33,12 +35,12 @@ pub struct MarginAccount {
     pub entries_len: u8,
     pub sub_account: u16,
     pub reserved_0: u16,
-    pub exchange: Address,
-    pub owner: Address,
+    pub exchange: Pubkey,
+    pub owner: Pubkey,
     /// May trade, never withdraw; zero: none.
-    pub delegate: Address,
+    pub delegate: Pubkey,
     /// The account's credit line; zero: none.
-    pub credit_line: Address,
+    pub credit_line: Pubkey,
     /// Cash, quote atoms; may be negative while credit is drawn, but collateral + D ≥ 0 (spec §4).
     pub collateral: i64,
     /// D: credit principal, quote atoms.
@@ -74,7 +76,7 @@ impl MarginAccount {
     }
 
     /// Position of `market` among the entries.
-    pub fn entry_of(&self, market: &Address) -> Option<usize> {
+    pub fn entry_of(&self, market: &Pubkey) -> Option<usize> {
         self.entries()
             .iter()
             .position(|entry| entry.market == *market)

@@ -2,10 +2,11 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{Address, MarketHeader, Side};
+use super::{Pubkey, MarketHeader, Side};
 
 /// The copy. The market's header is authoritative; placing an order never writes this (spec §2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[cfg_attr(feature = "idl-build", derive(anchor_lang::AnchorSerialize))]
 #[repr(C)]
 pub struct MarkAccount {
     /// Layout version: 1.
@@ -16,7 +17,7 @@ pub struct MarkAccount {
     /// [`super::MarketStatus`].
     pub status: u8,
     pub reserved_0: u32,
-    pub market: Address,
+    pub market: Pubkey,
     /// Q.32.
     pub mark: u64,
     pub mark_time: i64,

@@ -2,7 +2,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{Address, HaltState, Side};
+use super::{Pubkey, HaltState, Side};
 use crate::params::MarketParams;
 use crate::window::Windows;
 
@@ -30,6 +30,7 @@ impl MarketStatus {
 
 /// Root and best of one side of the book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[cfg_attr(feature = "idl-build", derive(anchor_lang::AnchorSerialize))]
 #[repr(C)]
 pub struct Tree {
     pub root: u32,
@@ -41,6 +42,7 @@ pub struct Tree {
 
 /// Free list and reservations of the arena.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[cfg_attr(feature = "idl-build", derive(anchor_lang::AnchorSerialize))]
 #[repr(C)]
 pub struct ArenaState {
     /// Head of the list of freed blocks.
@@ -57,6 +59,7 @@ pub struct ArenaState {
 
 /// Index, mark and what they are made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[cfg_attr(feature = "idl-build", derive(anchor_lang::AnchorSerialize))]
 #[repr(C)]
 pub struct PriceState {
     /// Index, Q.32, and the oldest publish time that went into it.
@@ -90,6 +93,7 @@ pub struct PriceState {
 
 /// The market's cash and what is owed out of it (spec §4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[cfg_attr(feature = "idl-build", derive(anchor_lang::AnchorSerialize))]
 #[repr(C)]
 pub struct MarketCash {
     /// Cash paid in by losers and not yet out to winners, quote atoms.
@@ -111,6 +115,7 @@ pub struct MarketCash {
 
 /// Losses charged to the default fund and to the sides (spec §9).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[cfg_attr(feature = "idl-build", derive(anchor_lang::AnchorSerialize))]
 #[repr(C)]
 pub struct Losses {
     /// Start of the running 24 hours and what the default fund paid in them, quote atoms.
@@ -119,7 +124,7 @@ pub struct Losses {
     /// ADL events so far.
     pub receipts: u64,
     /// Hash chain over the receipts.
-    pub receipt_chain: Address,
+    pub receipt_chain: Pubkey,
     /// Running takeover, if any: margin account's seat block and start.
     pub takeover_started_at: i64,
     pub takeover_seat: u32,
@@ -138,6 +143,7 @@ impl MarketHeader {
 
 /// 2,040 bytes after the discriminator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[cfg_attr(feature = "idl-build", derive(anchor_lang::AnchorSerialize))]
 #[repr(C)]
 pub struct MarketHeader {
     /// Layout version: 1.
@@ -151,9 +157,9 @@ pub struct MarketHeader {
     pub number: u32,
     /// Name, padded with zeros.
     pub symbol: [u8; 16],
-    pub exchange: Address,
-    /// Address of the market's `Mark` account.
-    pub mark_account: Address,
+    pub exchange: Pubkey,
+    /// Pubkey of the market's `Mark` account.
+    pub mark_account: Pubkey,
     pub arena: ArenaState,
     pub bids: Tree,
     pub asks: Tree,

@@ -27,8 +27,8 @@ pub use side::{Side, SCALE_ONE, SIDE_LONG, SIDE_SHORT};
 pub use crate::params::MarketParams;
 pub use crate::window::{Bucket, Window, Windows};
 
-/// An account's address as stored.
-pub type Address = [u8; 32];
+/// An account's address as stored: the 32 bytes of a Solana public key.
+pub type Pubkey = [u8; 32];
 
 /// Bytes of the discriminator in front of every account.
 pub const DISCRIMINATOR_SIZE: usize = 8;

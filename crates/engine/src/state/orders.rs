@@ -2,7 +2,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::Address;
+use super::Pubkey;
 use crate::error::{EngineError, Result};
 
 /// Bytes of one arena block.
@@ -13,6 +13,7 @@ pub const NIL: u32 = 0;
 
 /// One unit of a market's arena, not yet told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[cfg_attr(feature = "idl-build", derive(anchor_lang::AnchorSerialize))]
 #[repr(C)]
 pub struct Block {
     /// See [`BlockKind`].
@@ -77,6 +78,7 @@ impl OrderSide {
 /// A resting order: a node of its side's red-black tree, threaded to its neighbours in priority, and a
 /// link in its seat's list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[cfg_attr(feature = "idl-build", derive(anchor_lang::AnchorSerialize))]
 #[repr(C)]
 pub struct Order {
     /// [`BlockKind::Order`].
@@ -129,6 +131,7 @@ impl Order {
 
 /// A trader's place in one market (spec §2, §9). The position is held as shares of its side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[cfg_attr(feature = "idl-build", derive(anchor_lang::AnchorSerialize))]
 #[repr(C)]
 pub struct Seat {
     /// [`BlockKind::Seat`].
@@ -142,7 +145,7 @@ pub struct Seat {
     /// Distinguishes this claim of the block from earlier ones.
     pub generation: u32,
     /// The margin account.
-    pub owner: Address,
+    pub owner: Pubkey,
     /// Shares of the side's current or, until touched, of an earlier epoch.
     pub shares: u64,
     /// The side's cash index when last touched, Q.64 (low, high).
@@ -170,6 +173,7 @@ pub struct Seat {
 
 /// How an epoch of a side ended; kept while a seat of that epoch or an earlier one is unsettled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[cfg_attr(feature = "idl-build", derive(anchor_lang::AnchorSerialize))]
 #[repr(C)]
 pub struct EpochEnd {
     /// [`BlockKind::EpochEnd`].

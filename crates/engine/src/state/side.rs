@@ -9,6 +9,7 @@ pub const SIDE_SHORT: u8 = 1;
 
 /// Long or short: base = shares × scale, cash = shares × Δ cash index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[cfg_attr(feature = "idl-build", derive(anchor_lang::AnchorSerialize))]
 #[repr(C)]
 pub struct Side {
     /// A: base atoms per share, Q2.62; starts at 1 = 2^62.

@@ -7,6 +7,7 @@ use plimsoll_engine::seats::{self, MarketIdentity};
 use plimsoll_engine::state::{
     DefaultFund, Exchange, MarkAccount, MarketHeader, CUSTODY_SHARDS_MAX, MARKET_HEADER_SIZE,
 };
+use solana_instructions_sysvar::{load_instruction_at_checked, ID as INSTRUCTIONS_SYSVAR};
 
 use super::cash::CUSTODY_AUTHORITY_SEED;
 use super::create::{create_at, NewAccount};
@@ -21,6 +22,9 @@ pub const EXCHANGE_SEED: &[u8] = b"exchange";
 pub const DEFAULT_FUND_SEED: &[u8] = b"default_fund";
 pub const CUSTODY_SEED: &[u8] = b"custody";
 pub const MARK_SEED: &[u8] = b"mark";
+
+/// The system program's `AdvanceNonceAccount`, as its data begins.
+const ADVANCE_NONCE_ACCOUNT: [u8; 4] = 4_u32.to_le_bytes();
 
 /// Shortest and longest timelock, seconds.
 const TIMELOCK_BOUNDS: (u32, u32) = (172_800, 2_592_000);
@@ -75,6 +79,8 @@ pub struct InitializeExchange<'info> {
     /// CHECK: SPL Token or Token-2022, and the mint's owner.
     pub token_program: UncheckedAccount<'info>,
     pub system_program: Program<'info, System>,
+    /// CHECK: the instructions sysvar, by its address.
+    pub instructions: UncheckedAccount<'info>,
 }
 
 pub(crate) fn initialize_exchange(
@@ -82,6 +88,7 @@ pub(crate) fn initialize_exchange(
     args: ExchangeArgs,
 ) -> Result<()> {
     let accounts = &ctx.accounts;
+    refuse_durable_nonce(&accounts.instructions)?;
     args.validate()?;
     let mint = accounts.collateral_mint.key;
     let decimals =
@@ -147,6 +154,20 @@ pub(crate) fn initialize_exchange(
     Ok(())
 }
 
+/// Refuses a transaction that begins with a durable-nonce advance: one signed long ago and kept must not
+/// act now (spec §11, attack 39). The sysvar is proven by its address (attack 35).
+fn refuse_durable_nonce(instructions: &AccountInfo<'_>) -> Result<()> {
+    if *instructions.key != INSTRUCTIONS_SYSVAR {
+        return err!(PlimsollError::WrongAccount);
+    }
+    let first = load_instruction_at_checked(0, instructions)?;
+    let advances = first.data.get(..4) == Some(&ADVANCE_NONCE_ACCOUNT[..]);
+    if first.program_id == anchor_lang::system_program::ID && advances {
+        return err!(PlimsollError::DurableNonceRefused);
+    }
+    Ok(())
+}
+
 fn check_authority(exchange: &Exchange, signer: &Pubkey) -> Result<()> {
     if !same_key(signer, &exchange.authority) {
         return err!(PlimsollError::NotAuthorized);
@@ -170,10 +191,13 @@ pub struct CreateCustodyShard<'info> {
     /// CHECK: address checked against the exchange.
     pub token_program: UncheckedAccount<'info>,
     pub system_program: Program<'info, System>,
+    /// CHECK: the instructions sysvar, by its address.
+    pub instructions: UncheckedAccount<'info>,
 }
 
 pub(crate) fn create_custody_shard(ctx: Context<CreateCustodyShard>, shard: u8) -> Result<()> {
     let accounts = &ctx.accounts;
+    refuse_durable_nonce(&accounts.instructions)?;
     let mut exchange = load_mut::<Exchange>(&accounts.exchange)?;
     check_authority(&exchange, accounts.authority.key)?;
     let mint = same_key(accounts.collateral_mint.key, &exchange.collateral_mint);
@@ -225,6 +249,8 @@ pub struct CreateMarket<'info> {
     #[account(mut)]
     pub mark: UncheckedAccount<'info>,
     pub system_program: Program<'info, System>,
+    /// CHECK: the instructions sysvar, by its address.
+    pub instructions: UncheckedAccount<'info>,
 }
 
 pub(crate) fn create_market(
@@ -233,6 +259,7 @@ pub(crate) fn create_market(
     params: &MarketParams,
 ) -> Result<()> {
     let accounts = &ctx.accounts;
+    refuse_durable_nonce(&accounts.instructions)?;
     let env = environment()?;
     let mut exchange = load_mut::<Exchange>(&accounts.exchange)?;
     check_authority(&exchange, accounts.authority.key)?;

@@ -5,7 +5,7 @@ use anchor_lang::prelude::*;
 use plimsoll_engine::position;
 use plimsoll_engine::risk::{self, LegRisk, Resting};
 use plimsoll_engine::seats::entry_seat;
-use plimsoll_engine::state::{Address, HaltPhase, MarginAccount};
+use plimsoll_engine::state::{HaltPhase, MarginAccount};
 
 use crate::error::{IntoAnchor, PlimsollError};
 use crate::loaders::{same_key, LoadedMarket};
@@ -22,7 +22,7 @@ pub(crate) struct Legs {
 /// trader cannot hide a leg.
 pub(crate) fn other_legs<'info>(
     account: &MarginAccount,
-    address: &Address,
+    address: &[u8; 32],
     written: Option<&Pubkey>,
     markets: &'info [AccountInfo<'info>],
     now: i64,
@@ -50,7 +50,7 @@ pub(crate) fn other_legs<'info>(
 pub(crate) fn add_leg(
     legs: &mut Legs,
     account: &MarginAccount,
-    address: &Address,
+    address: &[u8; 32],
     position: usize,
     info: &AccountInfo<'_>,
     now: i64,

@@ -36,7 +36,8 @@ pub(crate) fn environment() -> Result<Env> {
 /// The owner, or its delegate where trading is all that is done.
 #[inline(always)]
 pub(crate) fn check_trader(account: &MarginAccount, signer: &Pubkey) -> Result<()> {
-    if same_key(signer, &account.owner) || same_key(signer, &account.delegate) {
+    let delegated = account.delegate != [0; 32] && same_key(signer, &account.delegate);
+    if same_key(signer, &account.owner) || delegated {
         return Ok(());
     }
     err!(PlimsollError::NotAuthorized)
