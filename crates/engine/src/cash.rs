@@ -8,9 +8,13 @@ use crate::error::{EngineError, Result};
 use crate::math;
 use crate::position;
 use crate::risk::{self, AccountCash, AccountRisk, LegRisk, Resting};
-use crate::state::{Address, DefaultFund, Exchange, MarginAccount, MarketHeader};
+use crate::state::{Pubkey, DefaultFund, Exchange, MarginAccount, MarketHeader};
 use crate::units::PriceQ32;
 use crate::Env;
+
+#[cfg(test)]
+#[path = "cash_tests.rs"]
+mod tests;
 
 /// Length of a gain's interval; a gain ages one to two of them, seconds.
 pub const GAIN_INTERVAL_SECONDS: i64 = 60;
@@ -152,7 +156,7 @@ pub struct SettledLeg {
 /// passed.
 pub fn settle(
     account: &mut MarginAccount,
-    address: &Address,
+    address: &Pubkey,
     markets: &mut [MarketMut<'_>],
     entries: &[usize],
     other_legs: &LegRisk,

@@ -8,7 +8,7 @@
 use crate::error::{EngineError, Result};
 use crate::math::{self, PPM};
 use crate::params::MarketParams;
-use crate::state::{Address, PriceState, FEEDS_MAX};
+use crate::state::{Pubkey, PriceState, FEEDS_MAX};
 use crate::units::PRICE_Q32_MAX;
 use crate::Env;
 
@@ -17,7 +17,7 @@ use crate::Env;
 pub(crate) mod tests;
 
 /// `rec5EKMGg6MxZYaMdyBfgwp4d5rB9T1VQH5pJv5LtFJ`: the program that owns every price account.
-pub const PYTH_RECEIVER: Address = [
+pub const PYTH_RECEIVER: Pubkey = [
     0x0c, 0xb7, 0xfa, 0xbb, 0x52, 0xf7, 0xa6, 0x48, 0xbb, 0x5b, 0x31, 0x7d, 0x9a, 0x01, 0x8b, 0x90,
     0x57, 0xcb, 0x02, 0x47, 0x74, 0xfa, 0xfe, 0x01, 0xe6, 0xc4, 0xdf, 0x98, 0xcc, 0x38, 0x58, 0x81,
 ];
@@ -40,7 +40,7 @@ const QUOTE_DECIMALS: i64 = 6;
 pub struct PriceUpdate {
     /// The guardians' full quorum signed; a partial verification is not used.
     pub fully_verified: bool,
-    pub feed_id: Address,
+    pub feed_id: Pubkey,
     /// USD per whole base asset, times 10^−exponent.
     pub price: i64,
     /// Confidence interval, in the unit of the price.
@@ -54,7 +54,7 @@ pub struct PriceUpdate {
 /// A price account as the program passes it on.
 #[derive(Clone, Copy, Debug)]
 pub struct FeedInput<'a> {
-    pub owner: Address,
+    pub owner: Pubkey,
     pub data: &'a [u8],
 }
 

@@ -11,25 +11,25 @@ use proptest::prelude::*;
 use super::*;
 
 pub(crate) const NOW: i64 = 1_760_131_260;
-pub(crate) const FEED_A: Address = [0xA1; 32];
-pub(crate) const FEED_B: Address = [0xB2; 32];
-pub(crate) const FEED_C: Address = [0xC3; 32];
+pub(crate) const FEED_A: Pubkey = [0xA1; 32];
+pub(crate) const FEED_B: Pubkey = [0xB2; 32];
+pub(crate) const FEED_C: Pubkey = [0xC3; 32];
 
 /// A price account as the receiver program would write it; fully verified unless told otherwise.
 #[derive(Clone, Copy)]
 pub(crate) struct Posted {
-    pub feed_id: Address,
+    pub feed_id: Pubkey,
     pub price: i64,
     pub confidence: u64,
     pub exponent: i32,
     pub publish_time: i64,
     /// `Some`: partially verified, with so many signatures.
     pub signatures: Option<u8>,
-    pub owner: Address,
+    pub owner: Pubkey,
 }
 
 /// Dollars and eight decimals, published now, with a confidence of 0.1%.
-pub(crate) fn posted(feed_id: Address, price: i64, publish_time: i64) -> Posted {
+pub(crate) fn posted(feed_id: Pubkey, price: i64, publish_time: i64) -> Posted {
     Posted {
         feed_id,
         price,
@@ -343,6 +343,17 @@ fn attack_03_older_publish_time_is_refused() {
     let older = posted(FEED_A, dollars(15_000), NOW - 5);
     assert_eq!(
         run(&single(), &prices, &[older]),
+        Err(EngineError::FeedTimeNotNewer)
+    );
+    // Newer than the index, whose other leg was older, but not newer than the feed's own last.
+    let first = [
+        posted(FEED_A, dollars(15_000), NOW - 2),
+        posted(FEED_B, dollars(15_010), NOW - 9),
+    ];
+    let prices = applied(&params(), &first);
+    let between = [posted(FEED_A, dollars(15_000), NOW - 5), first[1]];
+    assert_eq!(
+        run(&params(), &prices, &between),
         Err(EngineError::FeedTimeNotNewer)
     );
 }

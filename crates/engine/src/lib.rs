@@ -5,7 +5,8 @@
 //! Pod structs of [`state`], and each transition has the shape
 //! `fn apply(&mut State, Params, &Env) -> Result<Outcome>`: validate, compute into locals, write. An
 //! error leaves the state byte-identical. `docs/spec.md` is normative; comments cite its sections.
-#![no_std]
+// Only the generator of the IDL needs more than core.
+#![cfg_attr(not(feature = "idl-build"), no_std)]
 #![cfg_attr(
     not(test),
     deny(

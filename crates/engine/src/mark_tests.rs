@@ -432,6 +432,21 @@ fn a_gap_after_a_silence_longer_than_the_window_is_outside_the_band() {
 }
 
 #[test]
+fn a_mark_that_stood_through_a_silence_stays_in_the_windows() {
+    let mut header = running(ONE);
+    header.prices.mark = moved(4_000);
+    refresh_at(&mut header, NOW + 10_000, ONE, BookTop::default()).unwrap();
+    let widths = Widths::of(&header.params);
+    let mixed = Range {
+        high: moved(4_000),
+        low: ONE,
+    };
+    let (short, long) = (&header.windows.short, &header.windows.long);
+    assert_eq!(short.range(widths.short, NOW + 10_000), Some(mixed));
+    assert_eq!(long.range(widths.long, NOW + 10_000), Some(mixed));
+}
+
+#[test]
 fn prices_from_before_a_reopening_do_not_stand() {
     let mut header = running(ONE);
     header.halt.reopened_at = NOW + 40;

@@ -6,6 +6,10 @@
 
 use crate::error::{EngineError, Result};
 
+#[cfg(test)]
+#[path = "math_tests.rs"]
+mod tests;
+
 /// One million: the unit of every ratio.
 pub const PPM: u64 = 1_000_000;
 

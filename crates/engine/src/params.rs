@@ -4,8 +4,12 @@ use bytemuck::{Pod, Zeroable};
 
 use crate::error::{EngineError, Result};
 use crate::math::{self, PPM};
-use crate::state::{Address, FEEDS_MAX};
+use crate::state::{Pubkey, FEEDS_MAX};
 use crate::units::{LotSizes, BASE_ATOMS_BOUND};
+
+#[cfg(test)]
+#[path = "params_tests.rs"]
+mod tests;
 
 /// Everything about a market that its creator chooses. Spec, "Parameters", has the table of defaults
 /// and bounds that [`MarketParams::validate`] enforces.
@@ -101,7 +105,7 @@ pub struct MarketParams {
     pub order_slots_max: u8,
     pub reserved_0: [u8; 4],
     /// Pyth feed ids.
-    pub feed_ids: [Address; FEEDS_MAX],
+    pub feed_ids: [Pubkey; FEEDS_MAX],
     pub reserved: [u64; 8],
 }
 

@@ -8,6 +8,10 @@ use crate::math;
 use crate::state::{OrderSide, Seat, Side, SCALE_ONE, SIDE_LONG, SIDE_SHORT};
 use crate::units::{PriceQ32, BASE_ATOMS_BOUND};
 
+#[cfg(test)]
+#[path = "position_tests.rs"]
+mod tests;
+
 /// A seat's position and claim as of now, without writing them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Holding {
@@ -160,7 +164,7 @@ pub fn fill(
     mark: PriceQ32,
     now: i64,
 ) -> Result<()> {
-    let held = touch(seat, sides)?;
+    let held = holding(seat, sides)?;
     let after = fill.applied_to(held)?;
     if after.base.unsigned_abs() >= BASE_ATOMS_BOUND {
         return Err(EngineError::PositionTooLarge);

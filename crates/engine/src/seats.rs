@@ -7,18 +7,22 @@ use crate::error::{EngineError, Result};
 use crate::math;
 use crate::params::MarketParams;
 use crate::state::{
-    Address, BlockKind, MarginAccount, MarginEntry, MarketHeader, MarketStatus, Seat, Side,
+    Pubkey, BlockKind, MarginAccount, MarginEntry, MarketHeader, MarketStatus, Seat, Side,
     BLOCK_DEPOSIT_LAMPORTS,
 };
 use crate::Env;
+
+#[cfg(test)]
+#[path = "seats_tests.rs"]
+pub(crate) mod tests;
 
 /// What a new market is besides its parameters.
 #[derive(Clone, Copy, Debug)]
 pub struct MarketIdentity {
     pub number: u32,
     pub symbol: [u8; 16],
-    pub exchange: Address,
-    pub mark_account: Address,
+    pub exchange: Pubkey,
+    pub mark_account: Pubkey,
     pub mark_bump: u8,
     /// Blocks of the arena that the account has room for.
     pub capacity: u32,
@@ -76,7 +80,7 @@ pub fn claim(
     order_slots: u8,
 ) -> Result<Claimed> {
     if order_slots == 0 || order_slots > market.header.params.order_slots_max {
-        return Err(EngineError::ParameterOutOfBounds);
+        return Err(EngineError::SizeOutOfRange);
     }
     if account.entry_of(&addresses.market).is_some() {
         return Err(EngineError::SeatAlreadyClaimed);
@@ -127,12 +131,12 @@ pub fn claim(
 /// The accounts that a seat ties together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SeatAddresses {
-    pub market: Address,
-    pub margin_account: Address,
+    pub market: Pubkey,
+    pub margin_account: Pubkey,
 }
 
 /// First eight bytes of an owner's key.
-pub fn owner_tag(owner: &Address) -> u64 {
+pub fn owner_tag(owner: &Pubkey) -> u64 {
     let [a, b, c, d, e, f, g, h, ..] = *owner;
     u64::from_le_bytes([a, b, c, d, e, f, g, h])
 }
@@ -183,7 +187,7 @@ pub fn entry_seat<'a>(
     account: &MarginAccount,
     position: usize,
     blocks: &'a [crate::state::Block],
-    owner: &Address,
+    owner: &Pubkey,
 ) -> Result<&'a Seat> {
     let entry = account
         .entries()

@@ -20,6 +20,7 @@ pub const BUCKETS: usize = 8;
 
 /// Highest and lowest price (Q.32) of one bucket; zero: nothing was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[cfg_attr(feature = "idl-build", derive(anchor_lang::AnchorSerialize))]
 #[repr(C)]
 pub struct Bucket {
     pub high: u64,
@@ -28,6 +29,7 @@ pub struct Bucket {
 
 /// One rolling window: a bucket is ⌈W/7⌉ seconds wide, so that W is always covered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[cfg_attr(feature = "idl-build", derive(anchor_lang::AnchorSerialize))]
 #[repr(C)]
 pub struct Window {
     /// Number of the running bucket: ⌊unix seconds / width⌋.
@@ -37,6 +39,7 @@ pub struct Window {
 
 /// What the velocity check reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[cfg_attr(feature = "idl-build", derive(anchor_lang::AnchorSerialize))]
 #[repr(C)]
 pub struct Windows {
     /// Index, mark and qualifying trades.

@@ -4,7 +4,7 @@ use bytemuck::Zeroable;
 
 use crate::error::{EngineError, Result};
 use crate::state::{
-    Address, ArenaState, Block, BlockKind, BlockView, MarketHeader, Order, Seat, NIL,
+    Pubkey, ArenaState, Block, BlockKind, BlockView, MarketHeader, Order, Seat, NIL,
 };
 
 /// Blocks kept for epoch ends: five a side and one to spare, so that an ADL never waits for room.
@@ -76,7 +76,7 @@ pub fn seat_mut(blocks: &mut [Block], index: u32) -> Result<&mut Seat> {
 
 /// The seat at `index`, if it is `owner`'s: how a client's hint is proven.
 #[inline(always)]
-pub fn seat_of<'a>(blocks: &'a [Block], index: u32, owner: &Address) -> Result<&'a Seat> {
+pub fn seat_of<'a>(blocks: &'a [Block], index: u32, owner: &Pubkey) -> Result<&'a Seat> {
     let found = seat(blocks, index)?;
     if found.owner != *owner {
         return Err(EngineError::WrongSeat);

@@ -79,7 +79,9 @@ fn trades_count(header: &MarketHeader, widths: Widths, now: i64) -> Result<bool>
     let share = u64::from(header.params.trip_volume_moved_ppm);
     let enough = math::mul_ppm_ceil(header.open_interest(), share)?;
     let lots = header.windows.volume(widths, now);
-    Ok(header.params.lot_sizes().base_atoms(BaseLots(lots))? >= enough)
+    // More than 64 bits is beyond every share of open interest; applying cannot fail.
+    let traded = header.params.lot_sizes().base_atoms(BaseLots(lots));
+    Ok(traded.unwrap_or(u64::MAX) >= enough)
 }
 
 /// Last trade, volume, fees and the rolling windows. A print at the last price stands for the order:

@@ -4,7 +4,7 @@
 use crate::book::arena::{self, MarketMut};
 use crate::book::orders;
 use crate::error::{EngineError, Result};
-use crate::state::{Address, NIL};
+use crate::state::{Pubkey, NIL};
 use crate::Env;
 
 /// An order that left the book.
@@ -38,7 +38,7 @@ fn take(market: &mut MarketMut<'_>, index: u32) -> Result<Cancelled> {
 pub fn cancel(
     market: &mut MarketMut<'_>,
     seat_index: u32,
-    owner: &Address,
+    owner: &Pubkey,
     index: u32,
     sequence: u64,
 ) -> Result<Cancelled> {
@@ -54,7 +54,7 @@ pub fn cancel(
 pub fn cancel_by_client_id(
     market: &mut MarketMut<'_>,
     seat_index: u32,
-    owner: &Address,
+    owner: &Pubkey,
     client_id: u64,
 ) -> Result<Cancelled> {
     let mut cursor = arena::seat_of(market.blocks, seat_index, owner)?.first_order;
@@ -72,7 +72,7 @@ pub fn cancel_by_client_id(
 pub fn cancel_all(
     market: &mut MarketMut<'_>,
     seat_index: u32,
-    owner: &Address,
+    owner: &Pubkey,
     limit: u8,
 ) -> Result<(u8, u64)> {
     arena::seat_of(market.blocks, seat_index, owner)?;
