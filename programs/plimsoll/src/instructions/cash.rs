@@ -119,6 +119,14 @@ pub(crate) fn withdraw<'info>(
     cash::withdraw(&mut account, &legs.risk, legs.halted, amount, &env).anchor()?;
     let exchange = load::<Exchange>(&accounts.exchange)?;
     check_shard(&exchange, shard, &accounts.custody_shard)?;
+    // Cash withdrawn into custody itself would belong to nobody.
+    if exchange
+        .custody_shards
+        .iter()
+        .any(|address| same_key(accounts.destination.key, address))
+    {
+        return err!(PlimsollError::DuplicateAccount);
+    }
     let custody = Custody {
         exchange: &exchange,
         address: accounts.exchange.key,
