@@ -6,10 +6,10 @@
 set -euo pipefail
 
 # What each package is needed for is said here, since nothing else says it:
-# gcc, libc6-dev       the linker of rustc, and the C inside zstd-sys, lz4-sys, secp256k1-sys
-# pkg-config, libssl-dev   openssl-sys finds OpenSSL through pkg-config (the RPC client's TLS)
-# python3, make        scripts/ and the Makefile
-# ca-certificates      crates.io over https
+# gcc, libc6-dev           rustc links with it, and zstd-sys, lz4-sys and blake3 compile C and assembly
+# pkg-config, libssl-dev   openssl-sys, behind the validator's secp256r1 program in the SVM
+# python3, make            scripts/ and the Makefile
+# ca-certificates          crates.io over https
 host_packages=(gcc libc6-dev pkg-config libssl-dev python3 make ca-certificates)
 # g++ compiles the LLVM pass; the pass's linker is Python.
 sbf_packages=(g++ libc6-dev python3)
