@@ -1,0 +1,418 @@
+//! What each account of each instruction is, who may stand in its place, and by which name everyone else is
+//! refused. An instruction or an account without a row fails the tests that read this table.
+
+use plimsoll_testkit::Actor;
+use solana_pubkey::Pubkey;
+
+use super::attacks_stage::{Stage, AVAX, SOL};
+
+/// One account of one instruction.
+pub struct Role {
+    pub name: &'static str,
+    /// Refusal of a stranger who signs here; `None` where anybody may.
+    pub stranger: Option<&'static str>,
+    /// Accounts of the right kind from elsewhere first, of a wrong kind after, with the refusal of each.
+    pub swaps: Vec<(Pubkey, &'static str)>,
+}
+
+const ACCOUNT: &str = "WrongAccount";
+const AUTHORITY: &str = "NotAuthorized";
+const MARKETS: &str = "WrongMarketAccounts";
+const SHARD: &str = "WrongCustodyShard";
+const PROGRAM: &str = "anchor: InvalidProgramId";
+
+fn signer(name: &'static str, stranger: &'static str) -> Role {
+    Role {
+        name,
+        stranger: Some(stranger),
+        swaps: Vec::new(),
+    }
+}
+
+/// Anybody may pay.
+fn payer() -> Role {
+    Role {
+        name: "payer",
+        stranger: None,
+        swaps: Vec::new(),
+    }
+}
+
+fn account(name: &'static str, swaps: &[(Pubkey, &'static str)]) -> Role {
+    Role {
+        name,
+        stranger: None,
+        swaps: swaps.to_vec(),
+    }
+}
+
+/// Addresses that stand in for others.
+struct Cast {
+    exchange: Pubkey,
+    fund: Pubkey,
+    margin: fn(&Stage, &str) -> Pubkey,
+    avax: Pubkey,
+    sol: Pubkey,
+    avax_mark: Pubkey,
+    sol_mark: Pubkey,
+    shards: [Pubkey; 2],
+    token_2022: Pubkey,
+    treasury: Pubkey,
+}
+
+fn margin(stage: &Stage, name: &str) -> Pubkey {
+    stage.world.margin_address(name)
+}
+
+impl Stage {
+    fn cast(&self) -> Cast {
+        let (world, home) = (&self.world, &self.world.addresses);
+        let (avax, sol) = (world.market_address(AVAX), world.market_address(SOL));
+        Cast {
+            exchange: home.exchange,
+            fund: home.default_fund,
+            margin,
+            avax,
+            sol,
+            avax_mark: home.mark(&avax),
+            sol_mark: home.mark(&sol),
+            shards: [home.custody_shard(0), home.custody_shard(1)],
+            token_2022: plimsoll_testkit_token_2022(),
+            treasury: world.treasury(),
+        }
+    }
+
+    /// The roles of an instruction's accounts, in their order; empty for an instruction without a row.
+    pub fn roles(&self, instruction: &str) -> Vec<Role> {
+        let of_traders = self.trader_roles(instruction);
+        let of_cash = self.cash_roles(instruction);
+        let of_admins = self.admin_roles(instruction);
+        [of_traders, of_cash, of_admins]
+            .into_iter()
+            .flatten()
+            .next()
+            .unwrap_or_default()
+    }
+
+    fn trader_roles(&self, instruction: &str) -> Option<Vec<Role>> {
+        let cast = self.cast();
+        let rival_margin = self.rival.margin_account(&Actor::from("mallory").key(), 0);
+        let of = |name: &str| (cast.margin)(self, name);
+        let trader = || signer("trader", AUTHORITY);
+        let owner = || signer("owner", AUTHORITY);
+        let ann = || {
+            let swaps = [
+                (of("bob"), AUTHORITY),
+                (rival_margin, AUTHORITY),
+                (cast.exchange, ACCOUNT),
+                (cast.avax, ACCOUNT),
+            ];
+            account("margin account", &swaps)
+        };
+        Some(match instruction {
+            "place_order" | "place_orders" => vec![
+                trader(),
+                ann(),
+                account(
+                    "market",
+                    &[
+                        (cast.sol, MARKETS),
+                        (self.rival_market, MARKETS),
+                        (cast.avax_mark, MARKETS),
+                    ],
+                ),
+                account(
+                    "other market",
+                    &[
+                        (cast.avax, MARKETS),
+                        (self.rival_market, MARKETS),
+                        (cast.sol_mark, MARKETS),
+                    ],
+                ),
+            ],
+            "cancel_order" | "cancel_order_by_client_id" | "cancel_all_orders" => vec![
+                trader(),
+                ann(),
+                account(
+                    "market",
+                    &[
+                        (self.rival_market, "WrongSeat"),
+                        (self.blank_markets[0], ACCOUNT),
+                        (cast.avax_mark, ACCOUNT),
+                    ],
+                ),
+            ],
+            "refresh_mark" => vec![
+                account(
+                    "market",
+                    &[
+                        (cast.sol, ACCOUNT),
+                        (self.rival_market, ACCOUNT),
+                        (self.blank_markets[0], ACCOUNT),
+                        (of("ann"), ACCOUNT),
+                    ],
+                ),
+                account(
+                    "mark",
+                    &[
+                        (cast.sol_mark, ACCOUNT),
+                        (self.rival.mark(&self.rival_market), ACCOUNT),
+                        (cast.exchange, ACCOUNT),
+                    ],
+                ),
+                account(
+                    "feed",
+                    &[
+                        (self.world.feed(SOL, 0), "FeedWrongId"),
+                        (cast.sol_mark, "FeedWrongOwner"),
+                        (cast.treasury, "FeedWrongOwner"),
+                    ],
+                ),
+            ],
+            "settle" => vec![
+                account(
+                    "margin account",
+                    &[(of("cid"), MARKETS), (of("bob"), MARKETS), (cast.fund, ACCOUNT)],
+                ),
+                account("first market", &[(cast.sol, MARKETS), (self.rival_market, MARKETS)]),
+                account("second market", &[(cast.avax, MARKETS), (cast.sol_mark, MARKETS)]),
+            ],
+            "remove_expired_order" => vec![account(
+                "market",
+                &[
+                    (cast.sol, "WrongOrder"),
+                    (self.rival_market, "WrongOrder"),
+                    (self.blank_markets[0], ACCOUNT),
+                    (of("ann"), ACCOUNT),
+                ],
+            )],
+            "claim_seat" => vec![
+                owner(),
+                account(
+                    "margin account",
+                    &[(of("ann"), AUTHORITY), (rival_margin, AUTHORITY), (cast.fund, ACCOUNT)],
+                ),
+                account(
+                    "market",
+                    &[
+                        (self.rival_market, ACCOUNT),
+                        (self.blank_markets[0], ACCOUNT),
+                        (cast.avax_mark, ACCOUNT),
+                    ],
+                ),
+            ],
+            "release_seat" => vec![
+                account(
+                    "owner",
+                    &[(Actor::from("bob").key(), ACCOUNT), (cast.fund, ACCOUNT)],
+                ),
+                account(
+                    "margin account",
+                    &[(of("bob"), ACCOUNT), (rival_margin, ACCOUNT), (cast.avax_mark, ACCOUNT)],
+                ),
+                account(
+                    "market",
+                    &[
+                        (cast.sol, "WrongSeat"),
+                        (self.rival_market, "WrongSeat"),
+                        (self.blank_markets[0], ACCOUNT),
+                    ],
+                ),
+            ],
+            "set_delegate" => vec![owner(), ann()],
+            "close_margin_account" => vec![
+                owner(),
+                account(
+                    "margin account",
+                    &[(of("ann"), AUTHORITY), (rival_margin, AUTHORITY), (cast.avax, ACCOUNT)],
+                ),
+            ],
+            "grow_market" => vec![account(
+                "market",
+                &[
+                    // Anyone may grow any market, whose rent was paid.
+                    (self.rival_market, "SeatDepositMissing"),
+                    (self.blank_markets[0], ACCOUNT),
+                    (of("ann"), ACCOUNT),
+                ],
+            )],
+            _ => return None,
+        })
+    }
+
+    fn cash_roles(&self, instruction: &str) -> Option<Vec<Role>> {
+        let cast = self.cast();
+        let rival = &self.rival;
+        let rival_margin = rival.margin_account(&Actor::from("mallory").key(), 0);
+        let of = |name: &str| (cast.margin)(self, name);
+        let tokens = |name: &str| Actor::from(name).token_account();
+        let token_program = || {
+            let swaps = [(cast.token_2022, ACCOUNT), (Pubkey::default(), ACCOUNT)];
+            account("token program", &swaps)
+        };
+        let exchange = |expected| {
+            let swaps = [(rival.exchange, expected), (cast.fund, ACCOUNT)];
+            account("exchange", &swaps)
+        };
+        let shard = |name, other: Pubkey| {
+            let swaps = [
+                (other, SHARD),
+                (rival.custody_shard(0), SHARD),
+                (tokens("mallory"), SHARD),
+                (cast.fund, SHARD),
+            ];
+            account(name, &swaps)
+        };
+        let custody = || {
+            let swaps = [
+                (rival.custody_authority, ACCOUNT),
+                (Actor::from("mallory").key(), ACCOUNT),
+            ];
+            account("custody authority", &swaps)
+        };
+        let fund = || {
+            let swaps = [(rival.default_fund, ACCOUNT), (cast.exchange, ACCOUNT)];
+            account("default fund", &swaps)
+        };
+        Some(match instruction {
+            "deposit" => vec![
+                signer("depositor", "token: OwnerMismatch"),
+                exchange(SHARD),
+                account("margin account", &[(rival_margin, ACCOUNT), (cast.fund, ACCOUNT)]),
+                account(
+                    "source",
+                    &[
+                        (tokens("bob"), "token: OwnerMismatch"),
+                        (self.other_tokens, "token: MintMismatch"),
+                        (cast.shards[1], "token: OwnerMismatch"),
+                        (self.other_mint, ACCOUNT),
+                    ],
+                ),
+                shard("custody shard", cast.shards[1]),
+                token_program(),
+            ],
+            "withdraw" => vec![
+                signer("owner", AUTHORITY),
+                exchange(ACCOUNT),
+                account(
+                    "margin account",
+                    &[(of("bob"), AUTHORITY), (rival_margin, AUTHORITY), (cast.fund, ACCOUNT)],
+                ),
+                shard("custody shard", cast.shards[1]),
+                custody(),
+                account(
+                    "destination",
+                    &[
+                        (self.other_tokens, "token: MintMismatch"),
+                        (cast.shards[0], "DuplicateAccount"),
+                        (self.other_mint, ACCOUNT),
+                    ],
+                ),
+                token_program(),
+                account("first market", &[(cast.sol, MARKETS), (self.rival_market, MARKETS)]),
+                account("second market", &[(cast.avax, MARKETS), (cast.sol_mark, MARKETS)]),
+            ],
+            "sweep_fees" => vec![
+                exchange(ACCOUNT),
+                fund(),
+                account(
+                    "market",
+                    &[
+                        (self.rival_market, ACCOUNT),
+                        (self.blank_markets[0], ACCOUNT),
+                        (cast.avax_mark, ACCOUNT),
+                    ],
+                ),
+            ],
+            "collect_treasury" => vec![
+                exchange(ACCOUNT),
+                fund(),
+                shard("custody shard", cast.shards[1]),
+                custody(),
+                account(
+                    "treasury",
+                    &[(tokens("mallory"), ACCOUNT), (cast.shards[1], ACCOUNT)],
+                ),
+                token_program(),
+            ],
+            "rebalance_custody" => vec![
+                exchange(SHARD),
+                shard("from", cast.shards[1]),
+                shard("to", cast.shards[0]),
+                custody(),
+                token_program(),
+            ],
+            _ => return None,
+        })
+    }
+
+    fn admin_roles(&self, instruction: &str) -> Option<Vec<Role>> {
+        let cast = self.cast();
+        let rival = &self.rival;
+        let gus = Actor::from("gus").key();
+        let fresh = self.world.addresses.margin_account(&gus, 9);
+        let system = || account("system program", &[(cast.token_2022, PROGRAM)]);
+        let sysvar = || {
+            let swaps = [(self.other_tokens, ACCOUNT), (cast.exchange, ACCOUNT)];
+            account("instructions sysvar", &swaps)
+        };
+        let exchange = || {
+            let swaps = [(rival.exchange, AUTHORITY), (cast.fund, ACCOUNT)];
+            account("exchange", &swaps)
+        };
+        let new = |name: &'static str, taken: Pubkey| {
+            account(name, &[(taken, ACCOUNT), (fresh, ACCOUNT)])
+        };
+        Some(match instruction {
+            "create_margin_account" => vec![
+                signer("owner", ACCOUNT),
+                account("exchange", &[(rival.exchange, ACCOUNT), (cast.fund, ACCOUNT)]),
+                account("margin account", &[(fresh, ACCOUNT), ((cast.margin)(self, "ann"), ACCOUNT)]),
+                system(),
+            ],
+            "initialize_exchange" => vec![
+                payer(),
+                signer("authority", ACCOUNT),
+                account("mint", &[(self.other_mint, ACCOUNT), (cast.treasury, "MintNotPlain")]),
+                new("exchange", cast.exchange),
+                new("default fund", cast.fund),
+                account("treasury", &[(self.other_tokens, ACCOUNT), (cast.fund, ACCOUNT)]),
+                account("token program", &[(cast.token_2022, "MintNotPlain")]),
+                system(),
+                sysvar(),
+            ],
+            "create_custody_shard" => vec![
+                payer(),
+                signer("authority", AUTHORITY),
+                exchange(),
+                account("mint", &[(self.other_mint, ACCOUNT)]),
+                new("custody shard", cast.shards[0]),
+                account("token program", &[(cast.token_2022, ACCOUNT)]),
+                system(),
+                sysvar(),
+            ],
+            "create_market" => vec![
+                payer(),
+                signer("authority", AUTHORITY),
+                exchange(),
+                account(
+                    "market",
+                    &[
+                        // The mark's address is another market's.
+                        (self.blank_markets[1], ACCOUNT),
+                        (cast.avax, ACCOUNT),
+                        (gus, "ParameterOutOfBounds"),
+                    ],
+                ),
+                new("mark", cast.avax_mark),
+                system(),
+                sysvar(),
+            ],
+            _ => return None,
+        })
+    }
+}
+
+fn plimsoll_testkit_token_2022() -> Pubkey {
+    Pubkey::from_str_const("TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb")
+}

@@ -1,0 +1,9 @@
+//! Every instruction on the real bytecode, and every attack of `docs/attacks.md` that the program can meet.
+//!
+//! One binary, so that the SVM is linked once. A module holds one instruction or one attack family; what
+//! they share is in `plimsoll-testkit`, which finds the bytecode in `PLIMSOLL_PROGRAM_SO`, in
+//! `target/deploy/plimsoll.so` or in `artifacts/plimsoll.so`.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on has failed: the panic names the line"
+)]
