@@ -85,9 +85,15 @@ fn the_fast_paths_end_where_their_products_would_not_fit() {
     assert_eq!(mul_ppm_ceil(a, ppm), ceil(a, ppm, PPM));
     assert_eq!(mul_ppm_ceil(a + 1, ppm), ceil(a + 1, ppm, PPM));
     assert_eq!(mul_ppm_ceil(a, ppm + 1), ceil(a, ppm + 1, PPM));
-    assert_eq!(mul_q32_ceil(u64::MAX, LOW_32), ceil(u64::MAX, LOW_32, 1 << 32));
+    assert_eq!(
+        mul_q32_ceil(u64::MAX, LOW_32),
+        ceil(u64::MAX, LOW_32, 1 << 32)
+    );
     assert_eq!(mul_q32_ceil(u64::MAX, 1 << 32), Ok(u64::MAX));
-    assert_eq!(mul_q32_ceil(u64::MAX, (1 << 32) + 1), Err(EngineError::Overflow));
+    assert_eq!(
+        mul_q32_ceil(u64::MAX, (1 << 32) + 1),
+        Err(EngineError::Overflow)
+    );
 }
 
 #[test]

@@ -65,7 +65,11 @@ fn every_parameter_is_accepted_at_its_bounds_and_rejected_beyond() {
         bound!(velocity_long_ppm, 1_000, 900_000),
         bound!(velocity_long_seconds, 10, 86_400),
         bound!(trip_volume_moved_ppm, 0, base.trip_volume_alone_ppm.into()),
-        bound!(trip_volume_alone_ppm, base.trip_volume_moved_ppm.into(), 1_000_000),
+        bound!(
+            trip_volume_alone_ppm,
+            base.trip_volume_moved_ppm.into(),
+            1_000_000
+        ),
         bound!(call_seconds, 2, 30),
         bound!(call_seconds_max, base.call_seconds.into(), 30),
         bound!(freeze_seconds, 1, 5),
@@ -94,7 +98,11 @@ fn every_parameter_is_accepted_at_its_bounds_and_rejected_beyond() {
         outside.push(if listing { 500_001 } else { high + 1 });
         for value in outside {
             let rejected = with(value);
-            assert_eq!(rejected, Err(EngineError::ParameterOutOfBounds), "{name} {value}");
+            assert_eq!(
+                rejected,
+                Err(EngineError::ParameterOutOfBounds),
+                "{name} {value}"
+            );
         }
     }
 }

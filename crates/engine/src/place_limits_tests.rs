@@ -143,7 +143,10 @@ fn at_the_cap_a_position_may_change_hands_shrink_and_flip() {
     desk.place(b, 0, &bid(500, 10)).unwrap();
     let request = with(TimeInForce::ImmediateOrCancel, ask(500, 10));
     assert_eq!(desk.place(a, 0, &request).unwrap().filled_lots, 10);
-    assert_eq!((desk.lots(a, 0), desk.lots(b, 0), desk.lots(c, 0)), (-4, 0, 4));
+    assert_eq!(
+        (desk.lots(a, 0), desk.lots(b, 0), desk.lots(c, 0)),
+        (-4, 0, 4)
+    );
     assert_eq!(desk.markets[0].header.open_interest(), 4_000_000);
     desk.place(b, 0, &ask(500, 4)).unwrap();
     desk.place(b, 0, &ask(501, 3)).unwrap();
@@ -191,12 +194,18 @@ fn a_market_that_does_not_trade_says_why() {
     let reset = |desk: &mut Desk| desk.markets[0].header = market.header;
 
     desk.markets[0].header.status = MarketStatus::ReduceOnly.byte();
-    assert_eq!(desk.place(taker, 0, &plain), Err(EngineError::MarketReduceOnly));
+    assert_eq!(
+        desk.place(taker, 0, &plain),
+        Err(EngineError::MarketReduceOnly)
+    );
     assert!(desk.clone().place(taker, 0, &reducing).is_ok());
 
     reset(&mut desk);
     desk.markets[0].header.guardian_until = NOW + 1;
-    assert_eq!(desk.place(taker, 0, &plain), Err(EngineError::MarketReduceOnly));
+    assert_eq!(
+        desk.place(taker, 0, &plain),
+        Err(EngineError::MarketReduceOnly)
+    );
     assert!(desk.clone().place(taker, 0, &reducing).is_ok());
     desk.markets[0].header.guardian_until = NOW;
     assert!(desk.clone().place(taker, 0, &plain).is_ok());
@@ -223,7 +232,10 @@ fn a_market_that_does_not_trade_says_why() {
         reset(&mut desk);
         desk.markets[0].header.halt.phase = phase.byte();
         assert_eq!(desk.place(taker, 0, &plain), Err(EngineError::MarketHalted));
-        assert_eq!(desk.place(taker, 0, &reducing), Err(EngineError::MarketHalted));
+        assert_eq!(
+            desk.place(taker, 0, &reducing),
+            Err(EngineError::MarketHalted)
+        );
     }
 }
 
@@ -253,7 +265,11 @@ fn a_resting_order_needs_initial_margin_to_the_atom() {
         let mut desk = Desk::new(1);
         let a = desk.join(1, deposit);
         let placed = desk.place(a, 0, &bid(MARK, 10));
-        let expected = if accepted { Ok(10) } else { Err(EngineError::BelowInitialMargin) };
+        let expected = if accepted {
+            Ok(10)
+        } else {
+            Err(EngineError::BelowInitialMargin)
+        };
         assert_eq!(placed.map(|p| p.resting_lots), expected);
     }
 }
@@ -267,7 +283,11 @@ fn a_fill_needs_initial_margin_after_its_fee_and_its_loss() {
         let (maker, taker) = (desk.join(1, RICH), desk.join(2, deposit));
         desk.place(maker, 0, &ask(504, 10)).unwrap();
         let placed = desk.place(taker, 0, &bid(504, 10));
-        let expected = if accepted { Ok(10) } else { Err(EngineError::BelowInitialMargin) };
+        let expected = if accepted {
+            Ok(10)
+        } else {
+            Err(EngineError::BelowInitialMargin)
+        };
         assert_eq!(placed.map(|p| p.filled_lots), expected);
         assert_eq!(LOT_VALUE, 500_000);
     }
@@ -286,7 +306,14 @@ fn a_losing_order_is_not_netted_with_a_deep_one() {
     // Cancelling the losing one does not narrow it until that side is empty.
     let (seat, owner) = (desk.seat_index(a, 0), address_of(a));
     let losing = desk.place(a, 0, &bid(550, 1)).unwrap();
-    cancel(&mut desk.markets[0].get(), seat, &owner, losing.order, losing.sequence).unwrap();
+    cancel(
+        &mut desk.markets[0].get(),
+        seat,
+        &owner,
+        losing.order,
+        losing.sequence,
+    )
+    .unwrap();
     assert_eq!(desk.leg(a, 0).initial_margin, 50_000 + 200_001);
     cancel_all(&mut desk.markets[0].get(), seat, &owner, 9).unwrap();
     assert_eq!(desk.leg(a, 0).initial_margin, 0);
@@ -317,7 +344,10 @@ fn below_initial_margin_a_trade_must_cut_margin_and_not_worsen_q_over_it() {
     let resting_bid = desk.place(taker, 0, &bid(400, 1));
     assert_eq!(resting_bid, Err(EngineError::BelowInitialMargin));
     desk.place(maker, 0, &bid(475, 5)).unwrap();
-    assert_eq!(desk.place(taker, 0, &ioc(ask(475, 5))).unwrap().filled_lots, 5);
+    assert_eq!(
+        desk.place(taker, 0, &ioc(ask(475, 5))).unwrap().filled_lots,
+        5
+    );
 }
 
 #[test]
@@ -381,7 +411,10 @@ fn a_volume_beyond_64_bits_of_base_atoms_stops_no_trade() {
 #[test]
 fn bytes_of_an_instruction_name_kinds_and_nothing_else() {
     for byte in 0..=4 {
-        assert_eq!(TimeInForce::from_byte(byte).map(|kind| kind as u8), Ok(byte));
+        assert_eq!(
+            TimeInForce::from_byte(byte).map(|kind| kind as u8),
+            Ok(byte)
+        );
     }
     for byte in 0..=2 {
         assert_eq!(SelfTrade::from_byte(byte).map(|mode| mode as u8), Ok(byte));

@@ -234,7 +234,10 @@ fn an_order_does_not_match_from_its_last_second_on_and_leaves_when_met() {
     assert_eq!((placed.filled_lots, placed.resting_lots), (0, 2));
     assert_eq!(desk.plan.steps()[0].kind, StepKind::Expired);
     assert_eq!(book(&desk, OrderSide::Ask), [(507, 1)]);
-    assert_eq!((desk.seat(maker, 0).ask_lots, desk.seat(maker, 0).orders), (1, 1));
+    assert_eq!(
+        (desk.seat(maker, 0).ask_lots, desk.seat(maker, 0).orders),
+        (1, 1)
+    );
 }
 
 #[test]
@@ -299,7 +302,10 @@ fn a_resting_reduce_only_order_is_clipped_to_the_position_at_the_fill() {
     assert_eq!(fills(&desk), [(510, 2), (511, 1)]);
     assert_eq!(placed.resting_lots, 6);
     assert_eq!(desk.lots(maker, 0), -1);
-    assert_eq!((desk.seat(maker, 0).ask_lots, desk.seat(maker, 0).orders), (0, 0));
+    assert_eq!(
+        (desk.seat(maker, 0).ask_lots, desk.seat(maker, 0).orders),
+        (0, 0)
+    );
 }
 
 #[test]
@@ -349,7 +355,11 @@ fn own_orders_meet_by_the_mode_asked_for() {
         assert_eq!(book(&desk, OrderSide::Ask), left, "{self_trade:?}");
         assert_eq!(desk.lots(own, 0), filled as i64);
         let trades = desk.markets[0].header.cash.fills_total;
-        assert_eq!(trades, u64::from(filled != 0), "nothing prints with oneself");
+        assert_eq!(
+            trades,
+            u64::from(filled != 0),
+            "nothing prints with oneself"
+        );
     }
 }
 
@@ -362,7 +372,14 @@ fn a_decrement_of_the_smaller_leaves_the_larger_own_order() {
         ..bid(505, 2)
     };
     let placed = desk.place(own, 0, &request).unwrap();
-    assert_eq!((placed.filled_lots, placed.resting_lots, placed.cancelled_lots), (0, 0, 0));
+    assert_eq!(
+        (
+            placed.filled_lots,
+            placed.resting_lots,
+            placed.cancelled_lots
+        ),
+        (0, 0, 0)
+    );
     assert_eq!(book(&desk, OrderSide::Ask), [(505, 7)]);
     assert_eq!(desk.seat(own, 0).ask_lots, 7);
     assert_eq!(desk.markets[0].header.cash.fees_accrued, 0);
@@ -401,7 +418,10 @@ fn splitting_a_fill_into_lots_gains_nothing() {
         (desk.held(taker, 0).quote, desk.held(maker, 0).quote)
     };
     let (whole_taker, whole_maker) = outcome(&[7]);
-    assert_eq!((whole_taker, whole_maker), (-3_521_000 - 1_761, 3_521_000 - 353));
+    assert_eq!(
+        (whole_taker, whole_maker),
+        (-3_521_000 - 1_761, 3_521_000 - 353)
+    );
     for parts in [&[1, 1, 1, 1, 1, 1, 1][..], &[2, 5], &[6, 1], &[3, 3, 1]] {
         let (taker, maker) = outcome(parts);
         assert!(taker <= whole_taker && maker <= whole_maker, "{parts:?}");
@@ -417,12 +437,36 @@ fn a_cancel_needs_the_own_seat_and_the_right_sequence() {
     let other = address_of(taker);
     let mut market = desk.markets[0].get();
     let cases = [
-        (own, owner, placed.order, placed.sequence + 1, EngineError::WrongOrder),
+        (
+            own,
+            owner,
+            placed.order,
+            placed.sequence + 1,
+            EngineError::WrongOrder,
+        ),
         (own, owner, own, placed.sequence, EngineError::WrongOrder),
         (own, owner, 599, placed.sequence, EngineError::WrongOrder),
-        (own, owner, u32::MAX, placed.sequence, EngineError::WrongOrder),
-        (own, other, placed.order, placed.sequence, EngineError::WrongSeat),
-        (foreign, other, placed.order, placed.sequence, EngineError::WrongOrder),
+        (
+            own,
+            owner,
+            u32::MAX,
+            placed.sequence,
+            EngineError::WrongOrder,
+        ),
+        (
+            own,
+            other,
+            placed.order,
+            placed.sequence,
+            EngineError::WrongSeat,
+        ),
+        (
+            foreign,
+            other,
+            placed.order,
+            placed.sequence,
+            EngineError::WrongOrder,
+        ),
     ];
     for (seat, owner, order, sequence, error) in cases {
         let cancelled = cancel(&mut market, seat, &owner, order, sequence);

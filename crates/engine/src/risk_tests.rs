@@ -100,8 +100,14 @@ fn the_larger_of_the_two_fractions_counts() {
         open_interest_high: 3_000_000,
         ..params()
     };
-    assert_eq!(fresh_leg(params, 1_000_000, 8_000_000).initial_margin, 480_000);
-    assert_eq!(fresh_leg(params, 1_500_000, 8_000_000).initial_margin, 1_150_000);
+    assert_eq!(
+        fresh_leg(params, 1_000_000, 8_000_000).initial_margin,
+        480_000
+    );
+    assert_eq!(
+        fresh_leg(params, 1_500_000, 8_000_000).initial_margin,
+        1_150_000
+    );
 }
 
 #[test]
@@ -217,7 +223,10 @@ fn gains_are_cut_leg_by_leg_and_never_netted_first() {
     let mut legs = flat(1_000);
     legs.add(&flat(-1_000)).unwrap();
     let account = AccountRisk::of(&AccountCash::default(), &legs).unwrap();
-    assert_eq!((account.equity, account.equity_initial, account.loss), (0, -200, 1_000));
+    assert_eq!(
+        (account.equity, account.equity_initial, account.loss),
+        (0, -200, 1_000)
+    );
     assert!(account.meets_maintenance().unwrap() && !account.meets_initial());
     assert_eq!(account.free_collateral(), -200);
 }
@@ -264,7 +273,10 @@ fn initial_margin_ignores_credit() {
     assert_eq!((account.equity, account.equity_initial), (-41, -41));
     assert!(account.meets_maintenance().unwrap());
     let cash = AccountCash { credit: 90, ..cash };
-    assert!(!AccountRisk::of(&cash, &legs).unwrap().meets_maintenance().unwrap());
+    assert!(!AccountRisk::of(&cash, &legs)
+        .unwrap()
+        .meets_maintenance()
+        .unwrap());
 }
 
 #[test]
@@ -294,9 +306,16 @@ fn a_stale_leg_counts_for_maintenance_and_against_initial_margin() {
         assert_eq!(fresh.equity, claim);
         let stale = at(NOW + 16);
         assert_eq!(stale.equity, claim + 50_000);
-        let against = if base > 0 { 950_000 * 4 / 5 } else { -1_050_000 };
+        let against = if base > 0 {
+            950_000 * 4 / 5
+        } else {
+            -1_050_000
+        };
         assert_eq!(stale.equity_initial, against);
-        assert_eq!((stale.loss, fresh.loss), (fresh.loss, u64::try_from(-claim).unwrap_or(0)));
+        assert_eq!(
+            (stale.loss, fresh.loss),
+            (fresh.loss, u64::try_from(-claim).unwrap_or(0))
+        );
         assert_eq!(stale.initial_margin, fresh.initial_margin);
         assert_eq!(stale.maintenance_margin, fresh.maintenance_margin);
     }
@@ -305,8 +324,17 @@ fn a_stale_leg_counts_for_maintenance_and_against_initial_margin() {
 #[test]
 fn a_stale_gain_that_the_move_eats_covers_nothing() {
     let header = header(params(), HALF, 0);
-    let stale = leg(&header, held(2_000_000, -960_000), &Resting::default(), NOW + 16).unwrap();
-    assert_eq!((stale.equity, stale.equity_initial, stale.loss), (90_000, -10_000, 0));
+    let stale = leg(
+        &header,
+        held(2_000_000, -960_000),
+        &Resting::default(),
+        NOW + 16,
+    )
+    .unwrap();
+    assert_eq!(
+        (stale.equity, stale.equity_initial, stale.loss),
+        (90_000, -10_000, 0)
+    );
 }
 
 #[test]
@@ -322,7 +350,10 @@ fn a_flat_leg_is_as_good_stale_as_fresh() {
     let mut header = header(params(), HALF, 0);
     header.prices.index_time = 0;
     let flat = leg(&header, held(0, 500), &Resting::default(), NOW).unwrap();
-    assert_eq!((flat.equity, flat.equity_initial, flat.initial_margin), (500, 400, 0));
+    assert_eq!(
+        (flat.equity, flat.equity_initial, flat.initial_margin),
+        (500, 400, 0)
+    );
 }
 
 #[test]
@@ -361,7 +392,11 @@ fn a_reducing_trade_cuts_margin_and_keeps_q_over_it() {
         (risk(1, 0, 3), risk(0, 0, 1), WORSE),
     ];
     for (before, after, verdict) in cases {
-        assert_eq!(check_reducing(&before, &after), verdict, "{before:?} {after:?}");
+        assert_eq!(
+            check_reducing(&before, &after),
+            verdict,
+            "{before:?} {after:?}"
+        );
     }
 }
 

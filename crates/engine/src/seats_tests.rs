@@ -233,13 +233,7 @@ impl Desk {
     pub(crate) fn leg(&self, account: usize, market: usize) -> LegRisk {
         let resting = Resting::from(&self.seat(account, market));
         let held = self.held(account, market);
-        risk::leg(
-            &self.markets[market].header,
-            held,
-            &resting,
-            self.env.now,
-        )
-        .unwrap()
+        risk::leg(&self.markets[market].header, held, &resting, self.env.now).unwrap()
     }
 
     /// Sum of the legs in all markets of the account but those of `without`.
@@ -281,7 +275,14 @@ impl Desk {
     }
 
     /// `buyer` buys from `seller` at `ticks`, whatever else is in the book at worse prices.
-    pub(crate) fn trade(&mut self, buyer: usize, seller: usize, market: usize, ticks: u64, lots: u64) {
+    pub(crate) fn trade(
+        &mut self,
+        buyer: usize,
+        seller: usize,
+        market: usize,
+        ticks: u64,
+        lots: u64,
+    ) {
         self.place(seller, market, &ask(ticks, lots)).unwrap();
         let placed = self.place(buyer, market, &bid(ticks, lots)).unwrap();
         assert_eq!(placed.filled_lots, lots);
@@ -361,7 +362,10 @@ fn a_claim_reserves_a_block_for_the_seat_and_for_each_slot() {
     let claimed = desk.claim(a, 0, 5).unwrap();
     assert_eq!(claimed.deposit_lamports, 6 * 890_880);
     let arena = desk.markets[0].header.arena;
-    assert_eq!((arena.reserved_blocks, arena.seats, arena.orders), (6, 1, 0));
+    assert_eq!(
+        (arena.reserved_blocks, arena.seats, arena.orders),
+        (6, 1, 0)
+    );
     let seat = desk.seat(a, 0);
     assert_eq!((seat.order_slots, seat.owner), (5, address_of(a)));
     assert_eq!(seat.owner_tag, u64::from_le_bytes([1; 8]));
