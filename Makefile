@@ -7,9 +7,10 @@ TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 PROGRAM := $(TARGET)/deploy/plimsoll.so
 SELFTEST := $(TARGET)/deploy/plimsoll_sbf_selftest.so
 BENCH := $(TARGET)/bench
+CARGO_BENCH := PLIMSOLL_PROGRAM_SO="$(BENCH)/plimsoll.so" cargo run --locked -p plimsoll-tests --bin bench-compute --
 CARGO_DEMO := cargo run --locked -p plimsoll-cli --bin plimsoll -- demo
 
-.PHONY: help setup build artifact artifact-check test selftest selftest-program lint bench bench-baseline demo demo-fast idl idl-check soak
+.PHONY: help setup build artifact artifact-check test selftest selftest-program lint bench bench-baseline bench-program demo demo-fast idl idl-check soak
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,14 +41,14 @@ lint: setup ## formatting and clippy, warnings are errors
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 
-bench: setup ## compute units of every operation, compared with tests/compute_baseline.json
-	@# always the same compiler: the figures of two compilers cannot be compared
-	@env -u PLIMSOLL_PROGRAM_ID toolchain/sbf/build.sh plimsoll "$(BENCH)/plimsoll.so"
-	PLIMSOLL_PROGRAM_SO="$(BENCH)/plimsoll.so" cargo run --locked -p plimsoll-tests --bin bench-compute
-	@python3 scripts/compare_bench.py "$(BENCH)/compute.json" tests/compute_baseline.json
+bench: setup bench-program ## compute units of every operation; fails when one costs 5% more than in tests/compute_baseline.json
+	$(CARGO_BENCH) --check tests/compute_baseline.json
 
-bench-baseline: ## take the last bench as the new baseline, to be committed with its reason
-	@cp "$(BENCH)/compute.json" tests/compute_baseline.json
+bench-baseline: setup bench-program ## measure a new tests/compute_baseline.json, to be committed with its reason
+	$(CARGO_BENCH) --write tests/compute_baseline.json
+
+bench-program: # always by the same compiler: the figures of two compilers cannot be compared
+	@env -u PLIMSOLL_PROGRAM_ID toolchain/sbf/build.sh plimsoll "$(BENCH)/plimsoll.so"
 
 demo: setup ## the tour, in real time, from the committed bytecode
 	$(CARGO_DEMO)
