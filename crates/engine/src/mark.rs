@@ -76,12 +76,6 @@ pub struct RefreshOutcome {
     pub outside_long_band: OutsideBand,
 }
 
-/// Whether the index is young enough to trade, liquidate and charge on (spec §6).
-#[inline(always)]
-pub fn index_is_fresh(header: &MarketHeader, now: i64) -> bool {
-    is_fresh(&header.prices, &header.params, now)
-}
-
 /// High and low over the short and the long window as of `now`. The index and mark in force belong to
 /// them however old they are: a price stands until the next replaces it, so a gap after a silence longer
 /// than the window is still a move. Prices from before the last reopening do not count (spec §7).
@@ -131,6 +125,7 @@ pub fn refresh(
         None
     };
     let sampling = Sampling {
+        open,
         book,
         reopened_at: header.halt.reopened_at,
         now: env.now,
@@ -216,9 +211,9 @@ fn outside(range: Option<Range>, prices: &PriceState, threshold_ppm: u32) -> Out
 }
 
 /// The book leg: the median of best bid, best ask and last trade. A missing side and a trade older than
-/// `last_trade_age_seconds_max` drop out; of two the one nearer to the index counts, of equally near ones
-/// the lower; one alone shows no price, or a lone quote far away would (ADR 0012). A price over
-/// [`PRICE_Q32_MAX`] counts as that.
+/// `last_trade_age_seconds_max` drop out; of two that are left the index is the third, so that a quote just
+/// nearer to it than the other side's shows no premium while both lie around it; one alone shows no
+/// price, or a lone quote far away would (ADR 0012). A price over [`PRICE_Q32_MAX`] counts as that.
 fn book_price(prices: &PriceState, params: &MarketParams, top: BookTop, now: i64) -> Option<u64> {
     let trade_age = math::seconds_since(now, prices.last_trade_time);
     let traded = trade_age <= u64::from(params.last_trade_age_seconds_max);
@@ -231,7 +226,7 @@ fn book_price(prices: &PriceState, params: &MarketParams, top: BookTop, now: i64
         .map(|price| *price.min(&PRICE_Q32_MAX));
     match (present.next(), present.next(), present.next()) {
         (Some(a), Some(b), Some(c)) => Some(index::median(a, b, c)),
-        (Some(a), Some(b), None) => Some(index::nearer(prices.index, a, b)),
+        (Some(a), Some(b), None) => Some(index::median(prices.index, a, b)),
         _ => None,
     }
 }
@@ -256,7 +251,9 @@ fn mark_price(prices: &PriceState, book: Option<u64>) -> Result<u64> {
 /// When a sample is taken.
 #[derive(Clone, Copy)]
 struct Sampling {
-    /// `None`: there is no price to sample; the EMAs stay.
+    /// In a halt nothing is sampled: orders that cannot match prove nothing.
+    open: bool,
+    /// `None`: the book shows no price; the sample is zero, so that an old premium fades.
     book: Option<u64>,
     /// Time of the last reopening: halted time has no weight.
     reopened_at: i64,
@@ -286,7 +283,8 @@ fn sample_basis(
     let seconds = elapsed.min(u64::from(params.accrual_seconds_max));
     prices.ema_time = sampling.now.max(prices.ema_time);
     let mut sampled = None;
-    if let (Some(book), true) = (sampling.book, seconds != 0) {
+    if sampling.open && seconds != 0 {
+        let book = sampling.book.unwrap_or(prices.index);
         let basis = math::sub_signed(math::signed(book)?, math::signed(prices.index)?)?;
         let sample = clamp_symmetric(basis, clip);
         prices.basis_ema = ema(prices.basis_ema, sample, seconds, params.basis_ema_seconds)?;

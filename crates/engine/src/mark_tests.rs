@@ -1,6 +1,7 @@
 //! The refresh as a whole: what moves the mark, what does not, and that an error writes nothing.
 #![allow(clippy::unwrap_used)]
 
+use crate::risk::index_is_fresh;
 use std::boxed::Box;
 use std::vec;
 use std::vec::Vec;
@@ -163,10 +164,10 @@ fn missing_legs_of_the_book() {
             Some(bid),
         ),
         (
-            "old trade: the quote nearer to the index",
+            "old trade, quotes around the index: no premium",
             quotes(bid, ask),
             Some((trade, 61)),
-            Some(ask),
+            Some(ONE),
         ),
         (
             "trade of the last second of its age",
@@ -174,18 +175,24 @@ fn missing_legs_of_the_book() {
             Some((trade, 60)),
             Some(bid),
         ),
-        ("never traded", quotes(bid, ask), None, Some(ask)),
+        ("never traded", quotes(bid, ask), None, Some(ONE)),
         (
-            "bid and trade: the nearer",
+            "both quotes over the index: the lower",
+            quotes(ask, ask + 64),
+            None,
+            Some(ask),
+        ),
+        (
+            "bid and trade under the index: the higher",
             bid_only,
             Some((trade, 5)),
             Some(bid),
         ),
         (
-            "ask and trade: the nearer",
+            "ask and trade around the index: no premium",
             ask_only,
             Some((trade, 5)),
-            Some(ask),
+            Some(ONE),
         ),
         ("a lone bid shows no price", bid_only, None, None),
         (
@@ -198,10 +205,10 @@ fn missing_legs_of_the_book() {
         ("nothing", none, None, None),
         ("a price of zero is none", quotes(0, ask), None, None),
         (
-            "equally near: the lower",
-            quotes(ONE - 64, ONE + 64),
+            "a bid just nearer than the ask farms nothing",
+            quotes(ONE - 64, ONE + 640),
             None,
-            Some(ONE - 64),
+            Some(ONE),
         ),
         (
             "a price beyond the largest counts as that",
@@ -220,12 +227,16 @@ fn missing_legs_of_the_book() {
 }
 
 #[test]
-fn without_a_book_the_mark_is_the_index_and_the_averages_stay() {
+fn without_a_book_the_mark_is_the_index_and_the_averages_fade() {
     let mut header = running(ONE);
     (header.prices.basis_ema, header.prices.premium_ema) = (9_000, -8_000);
     let outcome = refresh_at(&mut header, NOW, moved(50), BookTop::default()).unwrap();
-    assert_eq!((outcome.mark, outcome.basis), (moved(50), None));
-    assert_eq!((outcome.basis_ema, outcome.premium_ema), (9_000, -8_000));
+    assert_eq!((outcome.mark, outcome.basis), (moved(50), Some(0)));
+    // One second towards zero of 151 and of 3,601, rounded away from zero.
+    assert_eq!(
+        (outcome.basis_ema, outcome.premium_ema),
+        (9_000 - 60, -8_000 + 3)
+    );
     assert_eq!(
         header.prices.ema_time, NOW,
         "time without a book weighs nothing later"
