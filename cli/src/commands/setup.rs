@@ -1,0 +1,173 @@
+//! `plimsoll setup`: shows how a cluster differs from its file, asks, and brings it there.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use clap::Args;
+use serde::Serialize;
+use solana_keypair::Keypair;
+use solana_pubkey::Pubkey;
+use solana_signer::Signer;
+
+use crate::keys;
+use crate::output::{pairs, table, Output};
+use crate::session::Session;
+use crate::setup::{self, Action, AddressBook, Plan, SetupReport, Target};
+
+/// Where the addresses of a cluster are written for other programs; ignored by git.
+const ADDRESSES_DIRECTORY: &str = "migrations/.state";
+
+/// Arguments of `plimsoll setup`.
+#[derive(Args, Debug)]
+pub(crate) struct SetupArgs {
+    /// Key pair of the exchange's authority [default: the payer; on a localnet the published one]
+    #[arg(long, value_name = "PATH")]
+    authority: Option<PathBuf>,
+    /// Only show the differences
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// What a set-up found and did.
+#[derive(Serialize)]
+struct SetupResult<'a> {
+    cluster: &'a str,
+    url: &'a str,
+    steps_taken: usize,
+    plan: &'a Plan,
+    addresses: Option<AddressBook>,
+}
+
+pub(crate) async fn run(session: &Session, args: SetupArgs) -> Result<()> {
+    let config = &session.config;
+    let (payer, authority) = signers(session, args.authority.as_deref())?;
+    let target = Target::new(config, &payer, &authority)?;
+    let plan = setup::compare(&session.connection, &target).await?;
+    let missing = plan.with(Action::Create).count();
+    if !session.output.is_json() {
+        let output = Output::new(false, true);
+        output.result(&(), || comparison(&plan))?;
+    }
+    if args.dry_run || missing == 0 {
+        let report = if missing == 0 {
+            Some(applied(session, &payer, &authority).await?)
+        } else {
+            None
+        };
+        return finish(session, &plan, report.as_ref(), missing);
+    }
+    session
+        .output
+        .confirm(&format!("Create {missing} of these on {}?", session.url))?;
+    fund_if_published(session, &payer.pubkey()).await?;
+    let report = applied(session, &payer, &authority).await?;
+    finish(session, &plan, Some(&report), missing)
+}
+
+async fn applied(session: &Session, payer: &Keypair, authority: &Keypair) -> Result<SetupReport> {
+    let output = session.output;
+    let mut progress = |sentence: &str| output.progress(sentence);
+    setup::apply(
+        &session.connection,
+        &session.config,
+        payer,
+        authority,
+        &mut progress,
+    )
+    .await
+}
+
+/// Who pays and who is the authority. On a localnet both may be the published key.
+fn signers(session: &Session, authority: Option<&Path>) -> Result<(Keypair, Keypair)> {
+    if let Some(path) = authority {
+        return Ok((session.signer()?, keys::read(path)?));
+    }
+    if session.config.published_keys {
+        let authority = keys::localnet_authority()?;
+        let payer = match session.keypair_path() {
+            Some(path) if path.exists() => session.signer()?,
+            _ => authority.insecure_clone(),
+        };
+        return Ok((payer, authority));
+    }
+    let payer = session.signer()?;
+    let authority = payer.insecure_clone();
+    Ok((payer, authority))
+}
+
+/// A validator of one's own gives SOL to whoever asks.
+async fn fund_if_published(session: &Session, payer: &Pubkey) -> Result<()> {
+    const WANTED: u64 = 50_000_000_000;
+    if !session.config.published_keys || session.lamports(payer).await? >= WANTED {
+        return Ok(());
+    }
+    super::money::airdrop(session, payer, WANTED).await
+}
+
+fn comparison(plan: &Plan) -> String {
+    let rows = plan.items().iter().map(|item| {
+        let action = match item.action {
+            Action::Nothing => "as wanted",
+            Action::Create => "missing, to be created",
+            Action::Differs => "differs, needs a queued change",
+        };
+        [item.subject.clone(), action.into(), item.detail.clone()]
+    });
+    table(&["what", "state", "detail"], rows)
+}
+
+fn finish(
+    session: &Session,
+    plan: &Plan,
+    report: Option<&SetupReport>,
+    missing: usize,
+) -> Result<()> {
+    if let Some(report) = report {
+        write_addresses(session, report)?;
+    }
+    let result = SetupResult {
+        cluster: &session.config.name,
+        url: &session.url,
+        steps_taken: report.map_or(0, |report| report.steps_taken),
+        plan,
+        addresses: report.map(AddressBook::from),
+    };
+    session.output.result(&result, || match report {
+        None => format!("{missing} missing; nothing was sent"),
+        Some(report) => summary(report),
+    })
+}
+
+fn summary(report: &SetupReport) -> String {
+    let addresses = &report.addresses;
+    let mut rows = vec![
+        ("program".to_owned(), addresses.program.to_string()),
+        ("exchange".to_owned(), addresses.exchange.to_string()),
+        (
+            "collateral".to_owned(),
+            addresses.collateral_mint.to_string(),
+        ),
+    ];
+    let markets = report.markets.iter();
+    rows.extend(markets.map(|market| {
+        let name = format!("market {}", market.symbol);
+        (name, market.address.to_string())
+    }));
+    let done = match report.steps_taken {
+        0 => "Nothing to do.".to_owned(),
+        steps => format!("{steps} created."),
+    };
+    format!("{}\n{done}", pairs(rows))
+}
+
+/// Written only inside a checkout: elsewhere nobody asked for a file.
+fn write_addresses(session: &Session, report: &SetupReport) -> Result<()> {
+    if !Path::new("migrations").is_dir() {
+        return Ok(());
+    }
+    std::fs::create_dir_all(ADDRESSES_DIRECTORY)
+        .with_context(|| format!("{ADDRESSES_DIRECTORY} cannot be made"))?;
+    let path = format!("{ADDRESSES_DIRECTORY}/{}.json", session.config.name);
+    let text = serde_json::to_string_pretty(&AddressBook::from(report))?;
+    std::fs::write(&path, text).with_context(|| format!("{path} cannot be written"))
+}
