@@ -1,0 +1,269 @@
+//! Plays the tapes: moves the chain step by step, lets everybody act on what the chain then says, and
+//! keeps the wall clock's pace as long as the machine can.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use plimsoll_client::instructions::refresh_mark;
+use plimsoll_client::MarketView;
+use plimsoll_localnet::{TapeFeed, TapePlayer};
+use solana_keypair::Keypair;
+use tokio::task::JoinSet;
+
+use super::board::{Board, Picture};
+use super::cast::{keeper, Trader};
+use super::crowd::Crowd;
+use super::duties::Duties;
+use super::settle;
+use super::sight::{IndexHistory, Sight};
+use super::story::Story;
+use super::tally::Kind;
+use super::tapes::MarketTapes;
+use super::traffic::{Outgoing, Traffic};
+use super::venue::Venue;
+use crate::localnet::RunningLocalnet;
+
+/// Tape seconds after which a mark is refreshed even without a new price: the book moves it too.
+const REFRESH_SECONDS: i64 = 6;
+/// Tape seconds between attempts while the feed is silent and the program can only say no.
+const REFRESH_SECONDS_STALE: i64 = 30;
+
+/// Silence of one market's index, as the chain showed it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Silence {
+    pub times: u32,
+    pub steps: u32,
+    pub longest_seconds: i64,
+}
+
+/// What was seen while playing; the checks at the end read the chain instead.
+#[derive(Debug)]
+pub struct Played {
+    /// Chain time of the tape's first second.
+    pub chain_start: i64,
+    pub elapsed: Duration,
+    /// From the command's start to the first fill seen.
+    pub first_trade: Option<Duration>,
+    /// In the order of the venue's markets.
+    pub silences: Vec<Silence>,
+    /// Value of the funding that changed hands in each market, quote atoms.
+    pub funding_paid: Vec<u128>,
+}
+
+/// The running play.
+#[derive(Debug)]
+pub struct Play<'a> {
+    story: &'a Story,
+    venue: &'a Venue,
+    tapes: &'a [MarketTapes],
+    traders: &'a [Trader],
+    traffic: Arc<Traffic>,
+    player: TapePlayer,
+    keeper: Arc<Keypair>,
+    crowd: Crowd,
+    duties: Duties,
+    histories: Vec<IndexHistory>,
+    sights: Vec<Sight>,
+    views: Vec<MarketView>,
+    /// Tape second of each market's last refresh.
+    refreshed: Vec<i64>,
+    endings: JoinSet<()>,
+    played: Played,
+}
+
+impl<'a> Play<'a> {
+    /// Places the tapes in the chain's near future.
+    pub fn new(
+        running: &RunningLocalnet,
+        story: &'a Story,
+        venue: &'a Venue,
+        tapes: &'a [MarketTapes],
+        (traders, traffic): (&'a [Trader], &Arc<Traffic>),
+    ) -> Result<Self> {
+        let feeds = venue
+            .markets
+            .iter()
+            .zip(tapes)
+            .map(|(market, tape)| TapeFeed {
+                feed: market.feed.clone(),
+                source: Box::new(tape.index.clone()),
+            });
+        let player = TapePlayer::new(&running.localnet, story.tape_start, feeds.collect())?;
+        let markets = venue.markets.len();
+        Ok(Self {
+            story,
+            venue,
+            tapes,
+            traders,
+            traffic: Arc::clone(traffic),
+            keeper: keeper(),
+            crowd: Crowd::of(story, traders, markets),
+            duties: Duties::new(story),
+            histories: vec![IndexHistory::default(); markets],
+            sights: Vec::new(),
+            views: Vec::new(),
+            refreshed: vec![i64::MIN; markets],
+            endings: JoinSet::new(),
+            played: Played {
+                chain_start: player.shift().chain_start,
+                elapsed: Duration::ZERO,
+                first_trade: None,
+                silences: vec![Silence::default(); markets],
+                funding_paid: vec![0; markets],
+            },
+            player,
+        })
+    }
+
+    /// Plays to the end of the tape. `begun` is when the command began.
+    pub async fn run(mut self, begun: Instant) -> Result<Played> {
+        let playing = Instant::now();
+        let mut board = Board::new();
+        let mut tape_seconds = self.story.tape_start;
+        loop {
+            self.step(tape_seconds).await?;
+            if self.played.first_trade.is_none() && self.has_traded() {
+                self.played.first_trade = Some(begun.elapsed());
+            }
+            let last = tape_seconds >= self.story.tape_end;
+            self.show(&mut board, tape_seconds, playing.elapsed(), last);
+            if last {
+                break;
+            }
+            tape_seconds = (tape_seconds + self.story.step_seconds).min(self.story.tape_end);
+            tokio::time::sleep_until((playing + self.story.due(tape_seconds)).into()).await;
+        }
+        while self.endings.join_next().await.is_some() {}
+        let now = self.player.shift().to_chain(self.story.tape_end);
+        self.settle(now).await?;
+        while self.endings.join_next().await.is_some() {}
+        self.played.elapsed = playing.elapsed();
+        Ok(self.played)
+    }
+
+    async fn step(&mut self, tape_seconds: i64) -> Result<()> {
+        let posted = self.player.advance_to(tape_seconds)?;
+        let now = self.player.shift().to_chain(tape_seconds);
+        let mut refreshes = Vec::new();
+        for (market, listed) in self.venue.markets.iter().enumerate() {
+            let new = posted
+                .iter()
+                .any(|price| price.address == listed.feed.address());
+            let stale = self.sights.get(market).is_some_and(|sight| !sight.fresh);
+            let pause = if stale {
+                REFRESH_SECONDS_STALE
+            } else {
+                REFRESH_SECONDS
+            };
+            let Some(last) = self.refreshed.get_mut(market) else {
+                continue;
+            };
+            if new || tape_seconds.saturating_sub(*last) >= pause {
+                *last = tape_seconds;
+                let feeds = [listed.feed.address()];
+                let refresh = refresh_mark(&self.venue.addresses, listed.address, &feeds);
+                refreshes.push(Outgoing {
+                    kind: Kind::Refresh,
+                    instructions: vec![refresh],
+                    signer: Arc::clone(&self.keeper),
+                });
+            }
+        }
+        self.submit(refreshes).await;
+        self.look(now).await?;
+        let pressures: Vec<_> = self
+            .tapes
+            .iter()
+            .map(|tape| tape.pressure(tape_seconds))
+            .collect();
+        let seen = (self.views.as_slice(), self.sights.as_slice());
+        let mut acts = self.crowd.act(self.venue, self.traders, seen, &pressures);
+        acts.extend(self.duties.due(self.venue, self.traders, tape_seconds));
+        self.submit(acts).await;
+        if self.duties.settle_due(tape_seconds) {
+            self.settle(now).await?;
+        }
+        Ok(())
+    }
+
+    /// Settles everybody on the chain as it is after all orders, and sweeps the fees.
+    async fn settle(&mut self, now: i64) -> Result<()> {
+        self.look(now).await?;
+        let batch = settle::everybody(self.venue, self.traders, &self.views, &self.sights);
+        self.submit(batch).await;
+        self.submit(settle::sweeps(self.venue, &self.keeper)).await;
+        Ok(())
+    }
+
+    /// Reads the chain and notes what changed since the last look.
+    async fn look(&mut self, now: i64) -> Result<()> {
+        let views = self.venue.read(self.traffic.connection()).await?;
+        for (paid, (before, after)) in self
+            .played
+            .funding_paid
+            .iter_mut()
+            .zip(self.views.iter().zip(&views))
+        {
+            *paid += funding_between(before, after);
+        }
+        let seen = self.histories.iter_mut().zip(&views);
+        let sights: Vec<Sight> = seen
+            .map(|(history, view)| history.look(view, now))
+            .collect();
+        for (market, sight) in sights.iter().enumerate() {
+            let Some(silence) = self.played.silences.get_mut(market) else {
+                continue;
+            };
+            if sight.fresh || sight.index == 0 {
+                continue;
+            }
+            let was_fresh = self.sights.get(market).is_none_or(|before| before.fresh);
+            silence.times += u32::from(was_fresh);
+            silence.steps += 1;
+            silence.longest_seconds = silence.longest_seconds.max(sight.index_age);
+        }
+        self.views = views;
+        self.sights = sights;
+        Ok(())
+    }
+
+    /// Executes in order; endings are awaited in the background.
+    async fn submit(&mut self, batch: Vec<Outgoing>) {
+        if batch.is_empty() {
+            return;
+        }
+        let endings = Arc::clone(&self.traffic).submit(batch).await;
+        self.endings.spawn(endings);
+        while self.endings.try_join_next().is_some() {}
+    }
+
+    fn has_traded(&self) -> bool {
+        self.views
+            .iter()
+            .any(|view| view.header.cash.fills_total > 0)
+    }
+
+    fn show(&self, board: &mut Board, tape_seconds: i64, elapsed: Duration, now: bool) {
+        let tally = self.traffic.tally().clone();
+        let picture = Picture {
+            story: self.story,
+            venue: self.venue,
+            tape_seconds,
+            views: &self.views,
+            sights: &self.sights,
+            tally: &tally,
+            elapsed,
+        };
+        board.show(&picture, now);
+    }
+}
+
+/// |change of the funding index| × open interest: what longs and shorts passed to each other.
+fn funding_between(before: &MarketView, after: &MarketView) -> u128 {
+    use plimsoll_client::engine::math::join_signed;
+    let index = |view: &MarketView| join_signed(view.header.prices.funding_index);
+    let change = index(after).wrapping_sub(index(before)).unsigned_abs();
+    // Q.64 per atom: thirty-two bits less keep the product within 128.
+    (change >> 32).saturating_mul(u128::from(before.header.open_interest())) >> 32
+}
