@@ -368,6 +368,28 @@ fn a_reduce_only_remainder_is_tested_as_if_filled_at_its_limit() {
 }
 
 #[test]
+fn a_remainder_is_not_counted_both_as_filled_and_as_resting() {
+    let (mut desk, _, taker) = distressed();
+    let placed = desk.place(taker, 0, &reduce_only(ask(475, 10)));
+    assert_eq!(placed.unwrap().resting_lots, 10);
+}
+
+#[test]
+fn a_reducing_trade_may_not_widen_what_older_orders_could_open() {
+    let mut desk = Desk::new(1);
+    let (maker, taker) = (desk.join(1, RICH), desk.join(2, 600_000));
+    desk.trade(taker, maker, 0, 500, 10);
+    desk.place(taker, 0, &ask(520, 20)).unwrap();
+    desk.mark(0, 460);
+    assert!(!desk.risk(taker).meets_initial());
+    // Ten of the twenty asks would flip it; after a sale of five, fifteen would.
+    desk.place(maker, 0, &bid(460, 5)).unwrap();
+    let request = with(TimeInForce::ImmediateOrCancel, ask(460, 5));
+    let widened = desk.place(taker, 0, &request);
+    assert_eq!(widened, Err(EngineError::BelowInitialMargin));
+}
+
+#[test]
 fn on_credit_every_trade_follows_the_reducing_rule() {
     // Equity is ample without the credit; the rule holds because D is drawn.
     let mut desk = Desk::new(1);

@@ -60,7 +60,7 @@ fn apply_step(
         let fill = SeatFill {
             side: request.side.opposite(),
             base: sizes.base_atoms(BaseLots(step.lots))?,
-            cash: sizes.fill_cash(BaseLots(step.lots), Ticks(step.price))?.0,
+            cash: step.quote,
             fee: step.maker_fee,
         };
         let maker = arena::seat_mut(market.blocks, step.seat)?;

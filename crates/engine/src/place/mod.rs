@@ -235,8 +235,9 @@ struct Becoming {
     held: Holding,
     /// After the fills, own removals and the remainder's coming to rest.
     resting: Resting,
-    /// As if the remainder had filled at its limit.
+    /// As if the remainder had filled at its limit: the older orders then rest alone.
     held_if_filled: Holding,
+    resting_if_filled: Resting,
     resting_lots: u64,
 }
 
@@ -260,6 +261,7 @@ impl Becoming {
         let mut copy = *seat;
         orders::remove_resting(&mut copy, side.opposite(), plan.own_lots_removed)?;
         let mut held_if_filled = after;
+        let resting_if_filled = Resting::from(&copy);
         if resting_lots != 0 {
             orders::add_resting(&mut copy, side, plan.rest_price, resting_lots)?;
             let cash = sizes
@@ -280,6 +282,7 @@ impl Becoming {
             held: after,
             resting: Resting::from(&copy),
             held_if_filled,
+            resting_if_filled,
             resting_lots,
         })
     }
@@ -378,7 +381,8 @@ fn check_margin(
         risk::check_reducing(&before, &after)?;
     }
     if becomes.resting_lots != 0 {
-        risk::check_reducing(&before, &account(becomes.held_if_filled, &becomes.resting)?)?;
+        let filled = account(becomes.held_if_filled, &becomes.resting_if_filled)?;
+        risk::check_reducing(&before, &filled)?;
     }
     Ok(Margin::Reducing)
 }

@@ -39,6 +39,8 @@ pub struct PlanStep {
     /// Ticks.
     pub price: u64,
     pub sequence: u64,
+    /// Cash flow of the fill, quote atoms.
+    pub quote: u64,
     /// Maker's fee, quote atoms.
     pub maker_fee: u64,
 }
@@ -86,6 +88,7 @@ impl Default for MatchPlan {
             lots: 0,
             price: 0,
             sequence: 0,
+            quote: 0,
             maker_fee: 0,
         };
         Self {
@@ -220,6 +223,7 @@ fn removal(kind: StepKind, cursor: u32, resting: &Order) -> PlanStep {
         lots: 0,
         price: resting.price,
         sequence: resting.sequence,
+        quote: 0,
         maker_fee: 0,
     }
 }
@@ -306,6 +310,7 @@ fn fill(
         lots,
         price: resting.price,
         sequence: resting.sequence,
+        quote: cash,
         maker_fee: math::mul_ppm_ceil(cash, u64::from(header.params.maker_fee_ppm))?,
     })
 }
