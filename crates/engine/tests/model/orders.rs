@@ -1,0 +1,440 @@
+//! Placing and cancelling: the engine against what the model foretells, fill by fill and error by error.
+
+use num_bigint::BigInt;
+use plimsoll_engine::cash::account_cash;
+use plimsoll_engine::place::{self, OrderRequest, SelfTrade, StepKind, TimeInForce, Trader};
+use plimsoll_engine::risk::{LegRisk, Resting};
+use plimsoll_engine::state::OrderSide;
+use plimsoll_engine::units::{BaseLots, Ticks};
+use plimsoll_engine::{position, risk, EngineError};
+
+use super::book::{OrderModel, Outcome, Parties};
+use super::ledger::{big, ceil, leg, unit, Risk};
+use super::{address_of, World};
+
+fn fee(cash: &BigInt, ppm: u32) -> BigInt {
+    ceil(cash * ppm, 1_000_000)
+}
+
+impl World {
+    pub fn random_order(&mut self, market: usize) -> OrderRequest {
+        let (around, lots) = (self.markets[market].around, self.markets[market].lots);
+        let random = &mut self.random;
+        let side = if random.one_in(2) {
+            OrderSide::Bid
+        } else {
+            OrderSide::Ask
+        };
+        // Mostly near the price; now and then far off it, either way.
+        let width = if random.one_in(12) {
+            around / 5
+        } else {
+            around / 80
+        };
+        let price = around - width + random.below(2 * width + 1);
+        let lots = match random.below(12) {
+            0 => 1,
+            1 => random.between(1, lots * 6),
+            _ => random.between(2, lots),
+        };
+        let time_in_force = match random.below(14) {
+            0 => TimeInForce::PostOnly,
+            1 => TimeInForce::PostOnlySlide,
+            2 => TimeInForce::ImmediateOrCancel,
+            3 => TimeInForce::FillOrKill,
+            _ => TimeInForce::Limit,
+        };
+        let self_trade = match random.below(3) {
+            0 => SelfTrade::CancelTaker,
+            1 => SelfTrade::CancelMaker,
+            _ => SelfTrade::Decrement,
+        };
+        let expires = random.one_in(5);
+        OrderRequest {
+            side,
+            price: Ticks(price),
+            lots: BaseLots(lots),
+            client_id: random.below(4),
+            expires_at: if expires {
+                self.env.now + random.below(150) as i64
+            } else {
+                0
+            },
+            time_in_force,
+            self_trade,
+            reduce_only: random.one_in(5),
+            steps_max: if random.one_in(8) {
+                random.below(4) as u8
+            } else {
+                32
+            },
+        }
+    }
+
+    /// What the spec says becomes of the order.
+    fn foretell(
+        &self,
+        account: usize,
+        market: usize,
+        request: &OrderRequest,
+    ) -> Result<Outcome, EngineError> {
+        let (state, now) = (&self.markets[market], self.env.now);
+        let params = &state.header.params;
+        let buys = request.side == OrderSide::Bid;
+        if request.expires_at != 0 && request.expires_at <= now {
+            return Err(EngineError::ExpiryInThePast);
+        }
+        if !request.reduce_only && state.stale(now) {
+            return Err(EngineError::IndexStale);
+        }
+        let lot = i128::from(params.base_atoms_per_lot);
+        let held_lots = |who: usize| state.seats[&who].base / lot;
+        let held = held_lots(account);
+        let closes = if buys { (-held).max(0) } else { held.max(0) } as u64;
+        let lots = if request.reduce_only {
+            if closes == 0 {
+                return Err(EngineError::ReduceOnlyWouldNotReduce);
+            }
+            closes.min(request.lots.0)
+        } else {
+            if request.lots.0 < params.lots_min && request.lots.0 != closes {
+                return Err(EngineError::SizeOutOfRange);
+            }
+            request.lots.0
+        };
+        let parties = Parties {
+            taker: account,
+            owners: &self.owners,
+            lots: &held_lots,
+            now,
+        };
+        let out = state.book.outcome(request, lots, &parties)?;
+        let own_gone = out.steps.iter().filter(|s| s.own && s.removes).count();
+        let resting = state.book.of(account).len();
+        if out.rests != 0 && resting - own_gone >= state.seats[&account].slots {
+            return Err(EngineError::OrderSlotsFull);
+        }
+        self.foretell_open_interest(account, market, buys, &out)?;
+        self.foretell_margin(account, market, request, &out)?;
+        Ok(out)
+    }
+
+    fn foretell_open_interest(
+        &self,
+        account: usize,
+        market: usize,
+        buys: bool,
+        out: &Outcome,
+    ) -> Result<(), EngineError> {
+        let state = &self.markets[market];
+        let lot = i128::from(state.header.params.base_atoms_per_lot);
+        let sign = if buys { lot } else { -lot };
+        let mut bases: std::collections::BTreeMap<usize, i128> = state
+            .seats
+            .iter()
+            .map(|(who, seat)| (*who, seat.base))
+            .collect();
+        let longs = |bases: &std::collections::BTreeMap<usize, i128>| -> i128 {
+            bases.values().map(|base| (*base).max(0)).sum()
+        };
+        let before = longs(&bases);
+        for step in out.steps.iter().filter(|step| step.trades) {
+            *bases.get_mut(&account).unwrap() += sign * i128::from(step.lots);
+            *bases.get_mut(&step.order.account).unwrap() -= sign * i128::from(step.lots);
+        }
+        let after = longs(&bases);
+        if after > before && after > i128::from(state.header.params.open_interest_max) {
+            return Err(EngineError::OpenInterestCapExceeded);
+        }
+        Ok(())
+    }
+
+    fn foretell_margin(
+        &self,
+        account: usize,
+        market: usize,
+        request: &OrderRequest,
+        out: &Outcome,
+    ) -> Result<(), EngineError> {
+        let (state, now) = (&self.markets[market], self.env.now);
+        let params = &state.header.params;
+        let buys = request.side == OrderSide::Bid;
+        let sign = if buys { 1 } else { -1 };
+        let lot = i128::from(params.base_atoms_per_lot);
+        let cash_of = |lots: u64, price: u64| big(lots) * price * params.quote_atoms_per_lot_tick;
+        let mut seat = state.seats[&account].clone();
+        let before_seat = seat.clone();
+        let mut claimed = self.claimed(account, market);
+        let before_claimed = claimed.clone();
+        let mut cash = big(0);
+        for step in &out.steps {
+            if step.trades {
+                cash += cash_of(step.lots, step.order.price);
+                seat.base += sign * i128::from(step.lots) * lot;
+            }
+            if step.own {
+                seat.unrest(!buys, step.lots);
+            }
+        }
+        claimed -= &cash * sign;
+        claimed -= fee(&cash, params.taker_fee_ppm);
+        let older = seat.clone();
+        if out.rests != 0 {
+            seat.rest(buys, out.price, out.rests);
+        }
+        let others = self.legs(account, &[market]);
+        let at = state.quote(now);
+        let risk = |seat, claimed: &BigInt| -> Risk {
+            let mut legs = leg(&at, seat, claimed);
+            legs.add(&others);
+            self.cash[account].risk(&legs, now)
+        };
+        let after = risk(&seat, &claimed);
+        if after.meets_initial() || (out.filled == 0 && out.rests == 0) {
+            return Ok(());
+        }
+        let before = risk(&before_seat, &before_claimed);
+        let reducing = |after: &Risk| {
+            if after.maintenance >= before.maintenance || after.initial > before.initial {
+                return Err(EngineError::BelowInitialMargin);
+            }
+            let keeps = &after.equity * &before.maintenance >= &before.equity * &after.maintenance;
+            if before.equity > big(0) && after.equity >= big(0) && keeps {
+                return Ok(());
+            }
+            Err(EngineError::TradeWorsensRisk)
+        };
+        if out.filled != 0 {
+            reducing(&after)?;
+        }
+        if out.rests != 0 {
+            let cash = cash_of(out.rests, out.price);
+            let mut filled = older;
+            filled.base += sign * i128::from(out.rests) * lot;
+            let left = claimed - &cash * sign - fee(&cash, params.maker_fee_ppm);
+            reducing(&risk(&filled, &left))?;
+            if !request.reduce_only {
+                return Err(EngineError::TradeWorsensRisk);
+            }
+        }
+        Ok(())
+    }
+
+    fn trader(&self, account: usize, market: usize) -> Trader {
+        let mut other_legs = LegRisk::default();
+        for (other, state) in self.markets.iter().enumerate() {
+            if let (true, Some(index)) = (other != market, self.seat_index(account, other)) {
+                let seat = state.seat(index);
+                let held = position::holding(&seat, &state.header.sides).unwrap();
+                let resting = Resting::from(&seat);
+                let leg = risk::leg(&state.header, held, &resting, self.env.now).unwrap();
+                other_legs.add(&leg).unwrap();
+            }
+        }
+        Trader {
+            account: address_of(account),
+            cash: account_cash(&self.accounts[account], self.env.now),
+            other_legs,
+        }
+    }
+
+    pub fn place(&mut self, account: usize, market: usize) -> Result<(), EngineError> {
+        let Some(index) = self.seat_index(account, market) else {
+            return Ok(());
+        };
+        let request = self.random_order(market);
+        let foretold = self.foretell(account, market, &request);
+        let trader = self.trader(account, market);
+        let env = self.env;
+        let mut plan = self.plan.clone();
+        let mut state = self.markets[market].get();
+        let placed = place::place(&mut state, index, &trader, &request, &env, &mut plan);
+        self.plan = plan;
+        let out = match (placed, foretold) {
+            (Ok(placed), Ok(out)) => {
+                assert_eq!(placed.filled_lots, out.filled, "{request:?}");
+                assert_eq!(placed.resting_lots, out.rests, "{request:?} {out:?}");
+                self.compare_steps(market, &out);
+                if out.rests != 0 {
+                    assert_eq!(placed.price, out.price);
+                    let order = OrderModel {
+                        account,
+                        price: out.price,
+                        sequence: placed.sequence,
+                        lots: out.rests,
+                        reduce_only: request.reduce_only,
+                        expires_at: request.expires_at,
+                        block: placed.order,
+                        client_id: request.client_id,
+                    };
+                    self.markets[market]
+                        .book
+                        .insert(request.side == OrderSide::Bid, order);
+                }
+                out
+            }
+            (Err(found), Err(expected)) => {
+                assert_eq!(found, expected, "{request:?}");
+                return Err(found);
+            }
+            (found, expected) => panic!("{request:?}: {found:?}, foretold {expected:?}"),
+        };
+        self.write(account, market, &request, &out);
+        Ok(())
+    }
+
+    fn compare_steps(&self, market: usize, out: &Outcome) {
+        let steps = self.plan.steps();
+        assert_eq!(steps.len(), out.steps.len(), "{out:?} {steps:?}");
+        for (found, step) in steps.iter().zip(&out.steps) {
+            let trades = found.kind == StepKind::Fill;
+            let own = found.kind == StepKind::SelfTrade;
+            assert_eq!(
+                (
+                    found.sequence,
+                    found.price,
+                    found.lots,
+                    trades,
+                    own,
+                    found.removes
+                ),
+                (
+                    step.order.sequence,
+                    step.order.price,
+                    step.lots,
+                    step.trades,
+                    step.own,
+                    step.removes
+                ),
+                "market {market}"
+            );
+        }
+    }
+
+    /// The model takes the order's fills, exactly.
+    fn write(&mut self, account: usize, market: usize, request: &OrderRequest, out: &Outcome) {
+        let buys = request.side == OrderSide::Bid;
+        let state = &mut self.markets[market];
+        let params = state.header.params;
+        let lot = i128::from(params.base_atoms_per_lot);
+        let sign = if buys { 1 } else { -1 };
+        let mut taken = big(0);
+        for step in &out.steps {
+            let side = state.book.side_mut(!buys);
+            let at = side
+                .iter()
+                .position(|o| o.sequence == step.order.sequence)
+                .unwrap();
+            let gone = if step.removes {
+                side[at].lots
+            } else {
+                step.lots
+            };
+            if step.removes {
+                side.remove(at);
+            } else {
+                side[at].lots -= step.lots;
+            }
+            let maker = state.seats.get_mut(&step.order.account).unwrap();
+            maker.unrest(!buys, gone);
+            if !step.trades {
+                continue;
+            }
+            let cash = big(step.lots) * step.order.price * params.quote_atoms_per_lot_tick;
+            maker.base -= sign * i128::from(step.lots) * lot;
+            maker.quote += &cash * sign * unit();
+            maker.quote -= (&cash * params.maker_fee_ppm) << 64;
+            maker.roundings += 2;
+            state.roundings += 1;
+            state.fees += fee(&cash, params.maker_fee_ppm);
+            taken += cash;
+        }
+        let seat = state.seats.get_mut(&account).unwrap();
+        if out.filled != 0 {
+            seat.base += sign * i128::from(out.filled) * lot;
+            seat.quote -= &taken * sign * unit();
+            seat.quote -= (&taken * params.taker_fee_ppm) << 64;
+            seat.roundings += 2;
+            state.roundings += 1;
+            state.fees += fee(&taken, params.taker_fee_ppm);
+        }
+        if out.rests != 0 {
+            seat.rest(buys, out.price, out.rests);
+        }
+    }
+
+    /// One of the account's orders, or somebody's expired one, leaves the book.
+    pub fn cancel(&mut self, account: usize, market: usize) -> Result<(), EngineError> {
+        let Some(index) = self.seat_index(account, market) else {
+            return Ok(());
+        };
+        let owner = address_of(account);
+        let mut all = self.markets[market].book.bids.clone();
+        all.extend(self.markets[market].book.asks.iter());
+        if all.is_empty() {
+            return Ok(());
+        }
+        let order = all[self.random.below(all.len() as u64) as usize];
+        let (way, env) = (self.random.below(4), self.env);
+        let own = order.account == account;
+        let state = &mut self.markets[market];
+        let gone = match way {
+            0 => {
+                let found =
+                    place::cancel(&mut state.get(), index, &owner, order.block, order.sequence);
+                let expected = if own {
+                    None
+                } else {
+                    Some(EngineError::WrongOrder)
+                };
+                assert_eq!(found.err(), expected);
+                found?;
+                vec![order.sequence]
+            }
+            1 => {
+                let found =
+                    place::remove_expired(&mut state.get(), order.block, order.sequence, &env);
+                let expired = order.expired(env.now);
+                let expected = if expired {
+                    None
+                } else {
+                    Some(EngineError::OrderNotExpired)
+                };
+                assert_eq!(found.err(), expected);
+                found?;
+                vec![order.sequence]
+            }
+            2 => {
+                let id = order.client_id;
+                let found = place::cancel_by_client_id(&mut state.get(), index, &owner, id);
+                let mine = state.book.of(account);
+                let newest = mine
+                    .iter()
+                    .filter(|o| o.client_id == id)
+                    .map(|o| o.sequence)
+                    .max();
+                assert_eq!(found.ok().map(|c| c.sequence), newest);
+                found?;
+                newest.into_iter().collect()
+            }
+            _ => {
+                let mut mine: Vec<u64> =
+                    state.book.of(account).iter().map(|o| o.sequence).collect();
+                mine.sort_unstable_by(|a, b| b.cmp(a));
+                mine.truncate(2);
+                let (count, _) = place::cancel_all(&mut state.get(), index, &owner, 2)?;
+                assert_eq!(usize::from(count), mine.len());
+                mine
+            }
+        };
+        for sequence in gone {
+            let (bid, order) = state.book.take(sequence).unwrap();
+            state
+                .seats
+                .get_mut(&order.account)
+                .unwrap()
+                .unrest(bid, order.lots);
+        }
+        Ok(())
+    }
+}
