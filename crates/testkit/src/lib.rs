@@ -39,6 +39,7 @@ mod seats;
 mod send;
 mod snapshot;
 mod world;
+mod write;
 
 pub use actor::Actor;
 pub use markets::{MarketSpec, PRESETS};
