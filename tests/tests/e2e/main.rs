@@ -7,3 +7,12 @@
     clippy::unwrap_used,
     reason = "a test that cannot go on has failed: the panic names the line"
 )]
+
+mod cancel;
+mod deposit;
+mod error_codes;
+mod place_order;
+mod place_order_rejections;
+mod place_orders;
+mod settle;
+mod withdraw;
