@@ -1,7 +1,14 @@
 //! One packed event an instruction, in the past tense. `version` comes first and rises when fields are
 //! appended; nothing is ever reordered. Amounts are quote atoms, sizes lots, prices ticks, unless said.
 
+use std::io::Write;
+
 use anchor_lang::prelude::*;
+use anchor_lang::Discriminator;
+use plimsoll_engine::place::MATCH_STEPS_MAX;
+use solana_program::log::sol_log_data;
+
+use crate::error::PlimsollError;
 
 /// Version of every event below.
 pub const EVENT_VERSION: u8 = 1;
@@ -158,6 +165,50 @@ pub struct OrderPlaced {
     pub fills: Vec<FillRecord>,
 }
 
+/// Bytes of the largest [`OrderPlaced`]: discriminator, fields, and a record for every step of a plan.
+pub const ORDER_PLACED_SIZE_MAX: usize = 8 + 192 + MATCH_STEPS_MAX * FILL_RECORD_SIZE;
+const FILL_RECORD_SIZE: usize = 36;
+
+/// Emits `event`, whose `fills` are empty, with the fills that follow. `emit!` would allocate a growing
+/// buffer an event from a heap that never frees: a batch of large orders would run out of it.
+pub fn emit_order_placed(
+    event: &OrderPlaced,
+    fills: impl Iterator<Item = FillRecord>,
+    buffer: &mut [u8; ORDER_PLACED_SIZE_MAX],
+) -> Result<()> {
+    let mut rest = &mut buffer[..];
+    rest.write_all(OrderPlaced::DISCRIMINATOR)?;
+    event.serialize(&mut rest)?;
+    let fields_end = ORDER_PLACED_SIZE_MAX.saturating_sub(rest.len());
+    let mut count = 0_u32;
+    let mut end = fields_end;
+    for fill in fills {
+        let record = buffer.get_mut(end..).and_then(<[u8]>::first_chunk_mut);
+        fill.write(record.ok_or(PlimsollError::Overflow)?);
+        end = end.saturating_add(FILL_RECORD_SIZE);
+        count = count.saturating_add(1);
+    }
+    // An empty vector ends the fields with a length of zero: here goes the real one.
+    let length = buffer.get_mut(fields_end.saturating_sub(4)..fields_end);
+    length
+        .ok_or(PlimsollError::Overflow)?
+        .copy_from_slice(&count.to_le_bytes());
+    sol_log_data(&[buffer.get(..end).unwrap_or(&[])]);
+    Ok(())
+}
+
+impl FillRecord {
+    /// The record as Borsh has it; a store a field, where Borsh's writer checks and copies.
+    #[inline(always)]
+    fn write(&self, bytes: &mut [u8; FILL_RECORD_SIZE]) {
+        bytes[..4].copy_from_slice(&self.maker_seat.to_le_bytes());
+        bytes[4..12].copy_from_slice(&self.maker_sequence.to_le_bytes());
+        bytes[12..20].copy_from_slice(&self.price.to_le_bytes());
+        bytes[20..28].copy_from_slice(&self.lots.to_le_bytes());
+        bytes[28..].copy_from_slice(&self.maker_fee.to_le_bytes());
+    }
+}
+
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrderCancelled {
@@ -224,4 +275,23 @@ pub struct CustodyRebalanced {
     pub from: u8,
     pub to: u8,
     pub amount: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fill_is_written_as_borsh_writes_it() {
+        let fill = FillRecord {
+            maker_seat: 1,
+            maker_sequence: 2,
+            price: 3,
+            lots: 4,
+            maker_fee: 5,
+        };
+        let mut bytes = [0; FILL_RECORD_SIZE];
+        fill.write(&mut bytes);
+        assert_eq!(FillRecord::try_from_slice(&bytes).ok(), Some(fill));
+    }
 }

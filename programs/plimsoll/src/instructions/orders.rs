@@ -3,7 +3,7 @@
 use anchor_lang::prelude::*;
 use plimsoll_engine::cash::account_cash;
 use plimsoll_engine::place::{
-    self, Cancelled, MatchPlan, OrderRequest, Placed, SelfTrade, TimeInForce, Trader,
+    self, Cancelled, MatchPlan, OrderRequest, Placed, PlanStep, SelfTrade, TimeInForce, Trader,
 };
 use plimsoll_engine::state::{MarginAccount, OrderSide};
 use plimsoll_engine::units::{BaseLots, Ticks};
@@ -11,7 +11,10 @@ use plimsoll_engine::units::{BaseLots, Ticks};
 use super::legs::other_legs;
 use super::{check_trader, environment};
 use crate::error::{IntoAnchor, PlimsollError};
-use crate::events::{FillRecord, OrderCancelled, OrderPlaced, OrdersCancelled, EVENT_VERSION};
+use crate::events::{
+    emit_order_placed, FillRecord, OrderCancelled, OrderPlaced, OrdersCancelled, EVENT_VERSION,
+    ORDER_PLACED_SIZE_MAX,
+};
 use crate::loaders::{load, LoadedMarketMut};
 
 /// Most orders of one batch.
@@ -105,6 +108,7 @@ fn place_all<'info>(ctx: &Context<'info, PlaceOrder<'info>>, orders: &[OrderArgs
     };
     let mut market = LoadedMarketMut::load(&accounts.market)?;
     let mut plan = scratch_plan();
+    let mut buffer = scratch_buffer();
     for order in orders {
         let request = order.request().anchor()?;
         let placed = place::place(
@@ -116,7 +120,8 @@ fn place_all<'info>(ctx: &Context<'info, PlaceOrder<'info>>, orders: &[OrderArgs
             &mut plan,
         )
         .anchor()?;
-        emit!(placed_event(accounts, order, &placed, &plan));
+        let event = placed_event(accounts, order, &placed);
+        emit_order_placed(&event, plan.fills().map(fill_record), &mut buffer)?;
     }
     Ok(())
 }
@@ -127,12 +132,13 @@ fn scratch_plan() -> Box<MatchPlan> {
     Box::new(MatchPlan::default())
 }
 
-fn placed_event(
-    accounts: &PlaceOrder<'_>,
-    order: &OrderArgs,
-    placed: &Placed,
-    plan: &MatchPlan,
-) -> OrderPlaced {
+#[inline(never)]
+fn scratch_buffer() -> Box<[u8; ORDER_PLACED_SIZE_MAX]> {
+    Box::new([0; ORDER_PLACED_SIZE_MAX])
+}
+
+/// The event of one order; its fills are written behind it.
+fn placed_event(accounts: &PlaceOrder<'_>, order: &OrderArgs, placed: &Placed) -> OrderPlaced {
     OrderPlaced {
         version: EVENT_VERSION,
         market: *accounts.market.key,
@@ -148,16 +154,17 @@ fn placed_event(
         filled_lots: placed.filled_lots,
         filled_quote: placed.filled_quote,
         taker_fee: placed.taker_fee,
-        fills: plan
-            .fills()
-            .map(|step| FillRecord {
-                maker_seat: step.seat,
-                maker_sequence: step.sequence,
-                price: step.price,
-                lots: step.lots,
-                maker_fee: step.maker_fee,
-            })
-            .collect(),
+        fills: Vec::new(),
+    }
+}
+
+fn fill_record(step: &PlanStep) -> FillRecord {
+    FillRecord {
+        maker_seat: step.seat,
+        maker_sequence: step.sequence,
+        price: step.price,
+        lots: step.lots,
+        maker_fee: step.maker_fee,
     }
 }
 
