@@ -84,7 +84,7 @@ fn step(world: &mut World, mix: &Mix) -> (&'static str, Result<(), EngineError>)
 
 fn run(seed: u64, mix: Mix) -> World {
     let seed = seed + 1_000 * from_environment("PLIMSOLL_SEED", 0);
-    let steps = from_environment("PLIMSOLL_STEPS", 30_000) / 6;
+    let steps = from_environment("PLIMSOLL_STEPS", 48_000) / 6;
     println!("seed {seed}, {steps} steps");
     let mut world = World::new(seed);
     for account in 0..world.accounts.len() {
@@ -126,7 +126,7 @@ fn run(seed: u64, mix: Mix) -> World {
         .map(|m| m.header.cash.fills_total)
         .sum();
     println!("{fills:>8} fills");
-    assert!(fills > steps / 20, "the sequence traded {fills} times");
+    assert!(fills > steps / 40, "the sequence traded {fills} times");
     world
 }
 

@@ -1,6 +1,7 @@
 //! Markets and accounts driven through the engine, with a model of them kept beside it.
 
 pub mod book;
+pub mod cancel;
 pub mod check;
 pub mod feeds;
 pub mod ledger;
@@ -175,9 +176,9 @@ impl World {
         // Lot, tick, cap of open interest in lots, price in ticks. In the third neither a lot nor a tick
         // divides a power of two.
         let kinds = [
-            (1_000_000, 1_000, 300, 500),
-            (4_096, 1, 70_000, 2_000),
-            (7_001, 3, 40_000, 1_300),
+            (1_000_000, 1_000, 90, 500),
+            (4_096, 1, 20_000, 2_000),
+            (7_001, 3, 12_000, 1_300),
         ];
         let markets = kinds.iter().enumerate().map(|(number, kind)| {
             let (lot, tick, cap_lots, around) = *kind;
@@ -207,7 +208,7 @@ impl World {
                 roundings: 0,
                 claim_unpaid_at: 0,
                 around,
-                lots: cap_lots / 12,
+                lots: cap_lots / 6,
             }
         });
         let mut exchange = Exchange::zeroed();

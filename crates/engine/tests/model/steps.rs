@@ -19,9 +19,11 @@ fn atoms(value: &BigInt) -> u64 {
 
 impl World {
     pub fn deposit(&mut self, account: usize) -> Result<(), EngineError> {
+        // Some are rich and keep trading; the others are often short of cash.
+        let most = if account % 2 == 0 { 6_000_000 } else { 500_000 };
         let amount = match self.random.below(6) {
             0 => self.random.between(1, 9),
-            _ => self.random.between(1, 6_000_000),
+            _ => self.random.between(1, most),
         };
         cash::deposit(&mut self.accounts[account], amount).unwrap();
         self.cash[account].collateral += amount;
@@ -53,7 +55,7 @@ impl World {
         let risk = model.risk(&self.legs(account, &[]), now);
         let free = (&risk.equity_initial - &risk.initial).max(big(0));
         let most = atoms(&aged).min(atoms(&free));
-        let amount = match self.random.below(8) {
+        let amount = match self.random.below(6) {
             0 => most,
             1 => most + 1,
             2 => self.random.between(1, 3_000_000),
@@ -222,8 +224,8 @@ impl World {
     /// A mark out of nowhere, fresh or not.
     pub fn move_mark(&mut self, market: usize) -> Result<(), EngineError> {
         let now = self.env.now;
-        let wild = self.random.one_in(10);
-        let step = if wild { 60 } else { 6 };
+        let wild = self.random.one_in(8);
+        let step = if wild { 150 } else { 6 };
         let state = &mut self.markets[market];
         let span = state.around * step / 1_000 + 1;
         let moved = state.around + self.random.below(2 * span + 1) - span;
@@ -302,7 +304,7 @@ impl World {
         Self::charge(state, &f);
         let sizes = state.header.params;
         let ticks = u128::from(outcome.mark) * u128::from(sizes.base_atoms_per_lot);
-        state.around = (ticks / u128::from(sizes.quote_atoms_per_lot_tick) >> 32) as u64;
+        state.around = ((ticks / u128::from(sizes.quote_atoms_per_lot_tick)) >> 32) as u64;
         Ok(())
     }
 
