@@ -9,10 +9,17 @@
 )]
 
 mod cancel;
+mod create_market;
+mod custody;
 mod deposit;
 mod error_codes;
+mod initialize_exchange;
+mod margin_accounts;
 mod place_order;
 mod place_order_rejections;
 mod place_orders;
+mod refresh_mark;
+mod seats;
 mod settle;
+mod sweep_fees;
 mod withdraw;
