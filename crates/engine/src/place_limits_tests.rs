@@ -92,6 +92,24 @@ fn resting_orders_are_capped_by_the_seats_slots() {
 }
 
 #[test]
+fn an_own_expired_order_that_is_met_frees_its_slot() {
+    let (mut desk, maker, _) = two();
+    for price in 0..8 {
+        let request = OrderRequest {
+            expires_at: if price == 0 { NOW + 5 } else { 0 },
+            ..ask(520 + price, 1)
+        };
+        desk.place(maker, 0, &request).unwrap();
+    }
+    let full = desk.place(maker, 0, &bid(520, 1)).unwrap();
+    assert_eq!(full.cancelled_lots, 1, "it met its own order");
+    desk.env.now = NOW + 5;
+    let placed = desk.place(maker, 0, &bid(520, 1)).unwrap();
+    assert_eq!(placed.resting_lots, 1);
+    assert_eq!(desk.seat(maker, 0).orders, 8);
+}
+
+#[test]
 fn an_order_that_would_raise_open_interest_over_the_cap_is_rejected() {
     let capped = MarketParams {
         open_interest_low: 8_000_000,

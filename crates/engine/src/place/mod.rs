@@ -20,7 +20,7 @@ use crate::error::{EngineError, Result};
 use crate::math;
 use crate::position::{self, Holding, SeatFill};
 use crate::risk::{self, AccountCash, AccountRisk, LegRisk, Resting};
-use crate::state::{Pubkey, HaltPhase, MarketHeader, MarketStatus, OrderSide, Seat};
+use crate::state::{HaltPhase, MarketHeader, MarketStatus, OrderSide, Pubkey, Seat};
 use crate::units::{BaseLots, Ticks, BASE_ATOMS_BOUND, LOTS_MAX, PRICE_Q32_MAX, TICKS_MAX};
 use crate::{mark, Env};
 
@@ -150,7 +150,7 @@ pub fn place(
     } else {
         0
     };
-    let slots = usize::from(seat.order_slots).saturating_add(plan.own_removed());
+    let slots = usize::from(seat.order_slots).saturating_add(plan.own_removed(seat_index));
     if resting_lots != 0 && usize::from(seat.orders) >= slots {
         return Err(EngineError::OrderSlotsFull);
     }

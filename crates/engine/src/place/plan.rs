@@ -133,9 +133,9 @@ impl MatchPlan {
             .saturating_sub(self.decremented_lots)
     }
 
-    /// Orders of the taker's own seat that leave the book.
-    pub(super) fn own_removed(&self) -> usize {
-        let own = |step: &&PlanStep| step.kind == StepKind::SelfTrade && step.removes;
+    /// Orders of the taker's own seat that leave the book: expired ones too.
+    pub(super) fn own_removed(&self, seat: u32) -> usize {
+        let own = |step: &&PlanStep| step.seat == seat && step.removes;
         self.steps().iter().filter(own).count()
     }
 

@@ -8,7 +8,7 @@ use plimsoll_engine::state::OrderSide;
 use plimsoll_engine::units::{BaseLots, Ticks};
 use plimsoll_engine::{position, risk, EngineError};
 
-use super::book::{OrderModel, Outcome, Parties};
+use super::book::{OrderModel, Outcome, Parties, StepModel};
 use super::ledger::{big, ceil, leg, unit, Risk};
 use super::{address_of, World};
 
@@ -109,7 +109,8 @@ impl World {
             now,
         };
         let out = state.book.outcome(request, lots, &parties)?;
-        let own_gone = out.steps.iter().filter(|s| s.own && s.removes).count();
+        let own = |s: &&StepModel| s.order.account == account && s.removes;
+        let own_gone = out.steps.iter().filter(own).count();
         let resting = state.book.of(account).len();
         if out.rests != 0 && resting - own_gone >= state.seats[&account].slots {
             return Err(EngineError::OrderSlotsFull);

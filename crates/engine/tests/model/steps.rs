@@ -20,7 +20,7 @@ fn atoms(value: &BigInt) -> u64 {
 impl World {
     pub fn deposit(&mut self, account: usize) -> Result<(), EngineError> {
         // Some are rich and keep trading; the others are often short of cash.
-        let most = if account % 2 == 0 { 6_000_000 } else { 500_000 };
+        let most = if account < 4 { 6_000_000 } else { 500_000 };
         let amount = match self.random.below(6) {
             0 => self.random.between(1, 9),
             _ => self.random.between(1, most),
