@@ -23,6 +23,10 @@
 use crate::error::{EngineError, Result};
 use crate::math;
 
+#[cfg(test)]
+#[path = "units_tests.rs"]
+mod tests;
+
 /// Amount of the collateral token's smallest unit (1e-6 USDC), unsigned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct QuoteAtoms(pub u64);
