@@ -38,7 +38,6 @@ pub(crate) struct BootOptions {
 pub(crate) struct RunningLocalnet {
     pub(crate) localnet: Localnet,
     pub(crate) connection: Connection,
-    pub(crate) config: ClusterConfig,
     pub(crate) report: SetupReport,
     /// Authority, payer and minter; everybody has its key.
     pub(crate) authority: Keypair,
@@ -101,7 +100,6 @@ pub(crate) async fn boot(
     let running = RunningLocalnet {
         localnet,
         connection,
-        config,
         report,
         authority,
         faucet,

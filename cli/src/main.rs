@@ -2,15 +2,22 @@
 
 mod cluster;
 mod commands;
+#[cfg(feature = "localnet")]
+mod demo;
 mod fields;
 mod keys;
 #[cfg(feature = "localnet")]
 mod localnet;
 mod market_config;
+mod markets;
 mod output;
+#[cfg(feature = "localnet")]
+mod prices;
 mod session;
 mod setup;
 mod solana_config;
+mod traders;
+mod transactions;
 mod units;
 
 use std::process::ExitCode;
@@ -18,7 +25,17 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+use commands::account::AccountCommand;
+use commands::audit::AuditCommand;
+use commands::book::BookArgs;
+use commands::exchange::ExchangeCommand;
+use commands::history::HistoryArgs;
+use commands::keygen::KeygenArgs;
+use commands::market::MarketCommand;
+use commands::money::FaucetArgs;
+use commands::order::OrderCommand;
 use commands::setup::SetupArgs;
+use commands::trades::TradesArgs;
 use session::{GlobalArgs, Session};
 
 /// Perpetual futures on Solana
@@ -36,8 +53,42 @@ enum Command {
     /// Run a chain in this process, with the exchange set up and prices moving
     #[cfg(feature = "localnet")]
     Localnet(commands::localnet::LocalnetArgs),
+    /// Play a recorded evening of the exchange on a chain of its own, and check the books at its end
+    #[cfg(feature = "localnet")]
+    Demo(demo::DemoArgs),
+    /// Say what is missing here and on the cluster
+    Doctor,
+    /// Make a key pair
+    Keygen(KeygenArgs),
+    /// Receive test USDC and SOL on a localnet
+    Faucet(FaucetArgs),
+    /// Deploy the program
+    #[cfg(feature = "localnet")]
+    #[command(subcommand)]
+    Program(commands::program::ProgramCommand),
     /// Show how a cluster differs from its file, and bring it there
     Setup(SetupArgs),
+    /// The exchange and its funds
+    #[command(subcommand)]
+    Exchange(ExchangeCommand),
+    /// Markets
+    #[command(subcommand)]
+    Market(MarketCommand),
+    /// Margin accounts: cash, positions, seats
+    #[command(subcommand)]
+    Account(AccountCommand),
+    /// Orders
+    #[command(subcommand)]
+    Order(OrderCommand),
+    /// A market's book
+    Book(BookArgs),
+    /// A market's last trades
+    Trades(TradesArgs),
+    /// An account's fills and funding
+    History(HistoryArgs),
+    /// Recompute the invariants from the accounts
+    #[command(subcommand)]
+    Audit(AuditCommand),
 }
 
 #[tokio::main]
@@ -54,9 +105,37 @@ async fn main() -> ExitCode {
 
 async fn run(cli: Cli) -> Result<()> {
     let global = cli.global;
-    match cli.command {
+    let command = match cli.command {
         #[cfg(feature = "localnet")]
-        Command::Localnet(args) => commands::localnet::run(&global, args).await,
-        Command::Setup(args) => commands::setup::run(&Session::open(&global)?, args).await,
+        Command::Localnet(args) => return commands::localnet::run(&global, args).await,
+        #[cfg(feature = "localnet")]
+        Command::Demo(args) => return demo::run(args).await,
+        Command::Keygen(args) => return commands::keygen::run(global.output(), &args),
+        command => command,
+    };
+    on_a_cluster(&Session::open(&global)?, command).await
+}
+
+async fn on_a_cluster(session: &Session, command: Command) -> Result<()> {
+    if !matches!(command, Command::Doctor) {
+        session.require_answer().await?;
+    }
+    match command {
+        #[cfg(feature = "localnet")]
+        Command::Localnet(_) | Command::Demo(_) => Ok(()),
+        Command::Keygen(_) => Ok(()),
+        #[cfg(feature = "localnet")]
+        Command::Program(command) => commands::program::run(session, command).await,
+        Command::Doctor => commands::doctor::run(session).await,
+        Command::Faucet(args) => commands::money::faucet(session, args).await,
+        Command::Setup(args) => commands::setup::run(session, args).await,
+        Command::Exchange(command) => commands::exchange::run(session, command).await,
+        Command::Market(command) => commands::market::run(session, command).await,
+        Command::Account(command) => commands::account::run(session, command).await,
+        Command::Order(command) => commands::order::run(session, command).await,
+        Command::Book(args) => commands::book::run(session, args).await,
+        Command::Trades(args) => commands::trades::run(session, args).await,
+        Command::History(args) => commands::history::run(session, args).await,
+        Command::Audit(command) => commands::audit::run(session, command).await,
     }
 }

@@ -42,11 +42,6 @@ impl MarketPlan {
     pub(crate) fn units(&self) -> MarketUnits {
         MarketUnits::of(&self.params)
     }
-
-    /// The feeds and the accounts they are expected in.
-    pub(crate) fn feeds(&self) -> Vec<Feed> {
-        feeds_of(&self.params)
-    }
 }
 
 /// One price feed of a market.

@@ -84,7 +84,7 @@ where
     for row in rows {
         table.add_row(row);
     }
-    table.to_string()
+    table.trim_fmt()
 }
 
 /// Names on the left, values on the right.
@@ -93,7 +93,7 @@ pub(crate) fn pairs<N: Into<String>>(rows: impl IntoIterator<Item = (N, String)>
     for (name, value) in rows {
         table.add_row([name.into(), value]);
     }
-    table.to_string()
+    table.trim_fmt()
 }
 
 fn empty_table() -> Table {
@@ -102,3 +102,36 @@ fn empty_table() -> Table {
     table.load_style(TableStyle::new().header_separator(under_header));
     table
 }
+
+/// Unix seconds as `2025-10-10 21:17:03`.
+pub(crate) fn time(unix_seconds: i64) -> String {
+    let (days, second) = (
+        unix_seconds.div_euclid(86_400),
+        unix_seconds.rem_euclid(86_400),
+    );
+    // Civil date from days since 1970-01-01, eras of 400 years (H. Hinnant, "chrono-compatible
+    // low-level date algorithms").
+    let shifted = days.saturating_add(719_468);
+    let era = shifted.div_euclid(146_097);
+    let day_of_era = shifted.rem_euclid(146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 {
+        month_from_march + 3
+    } else {
+        month_from_march - 9
+    };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    let (hour, minute) = (second / 3_600, second / 60 % 60);
+    format!(
+        "{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{:02}",
+        second % 60
+    )
+}
+
+#[cfg(test)]
+#[path = "output_tests.rs"]
+mod tests;

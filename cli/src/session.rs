@@ -130,6 +130,19 @@ impl Session {
         self.config.addresses()
     }
 
+    /// Says in one sentence that nobody answers, before a command finds out in its own words.
+    pub(crate) async fn require_answer(&self) -> Result<()> {
+        if self.connection.rpc().get_version().await.is_err() {
+            let remedy = if self.config.published_keys {
+                ": `plimsoll localnet` starts a chain there, and --url names another"
+            } else {
+                ": --url names another RPC"
+            };
+            bail!("{} does not answer{remedy}", self.url);
+        }
+        Ok(())
+    }
+
     pub(crate) fn send_options(&self) -> SendOptions {
         SendOptions {
             priority_fee: self.priority_fee,

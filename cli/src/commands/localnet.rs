@@ -1,13 +1,26 @@
-//! `plimsoll localnet`: a chain on the usual ports with the exchange set up and prices moving.
+//! `plimsoll localnet`: a chain on the usual ports, with the exchange set up, prices moving and marks
+//! refreshed, until Ctrl-C.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{bail, Result};
 use clap::Args;
-use plimsoll_localnet::LocalnetConfig;
+use plimsoll_client::rpc::Connection;
+use plimsoll_keeper::marks::{self, MarketFeeds, MarksConfig};
+use plimsoll_localnet::{HealthState, LocalnetConfig};
+use serde::Serialize;
+use tokio::sync::watch;
 
-use crate::localnet::{boot, BootOptions};
+use crate::cluster::ClusterConfig;
+use crate::localnet::{boot, BootOptions, RunningLocalnet};
+use crate::output::{pairs, Output};
+use crate::prices::{drive, parse_tape, PriceOptions};
 use crate::session::GlobalArgs;
+
+/// The slowest and the fastest that marks are refreshed.
+const REFRESH: Duration = Duration::from_secs(1);
+const REFRESH_MIN: Duration = Duration::from_millis(200);
 
 /// Arguments of `plimsoll localnet`.
 #[derive(Args, Debug)]
@@ -24,27 +37,172 @@ pub(crate) struct LocalnetArgs {
     /// Bytecode to deploy [default: artifacts/plimsoll.so]
     #[arg(long, value_name = "PATH")]
     program: Option<PathBuf>,
+    /// Drive a market by a recorded tape; repeat for several. The others walk at random
+    #[arg(long, value_name = "MARKET=FILE", value_parser = parse_tape)]
+    tape: Vec<(String, PathBuf)>,
+    /// Tape seconds for each second
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=3_600))]
+    speed: u32,
+    /// Second of the tapes to begin at, Unix time
+    #[arg(long, value_name = "SECONDS")]
+    from: Option<i64>,
+    /// Seed of the random walks
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Leave the prices as they start; they go stale
+    #[arg(long, conflicts_with = "tape")]
+    no_prices: bool,
+    /// Leave refreshing the marks to a keeper
+    #[arg(long)]
+    no_refresh: bool,
 }
 
 pub(crate) async fn run(global: &GlobalArgs, args: LocalnetArgs) -> Result<()> {
     let output = global.output();
-    let config =
-        crate::cluster::ClusterConfig::load(global.cluster.as_deref().unwrap_or("localnet"))?;
+    let cluster = global.cluster.as_deref().unwrap_or("localnet");
     let options = BootOptions {
-        config,
+        config: ClusterConfig::load(cluster)?,
         validator: LocalnetConfig {
             rpc_port: args.rpc_port,
             ws_port: args.ws_port,
             slot_ms: args.slot_ms,
             ..LocalnetConfig::default()
         },
-        artifact: args.program,
+        artifact: args.program.clone(),
     };
-    let running = boot(options, &mut |sentence: &str| output.progress(sentence)).await?;
+    let mut progress = |sentence: &str| output.progress(sentence);
+    let running = tokio::select! {
+        booted = boot(options, &mut progress) => booted?,
+        stopped = stop_asked() => return stopped,
+    };
+    let ended = serve(&running, &args, output).await;
+    let stopped = running.stop();
+    output.progress("stopped");
+    ended.and(stopped)
+}
+
+/// Runs what moves the chain until it is asked to stop or something fails.
+async fn serve(running: &RunningLocalnet, args: &LocalnetArgs, output: Output) -> Result<()> {
     for market in &running.report.markets {
         running.refresh(market).await?;
     }
-    output.progress(&format!("ready at {}", running.localnet.rpc_url()));
+    let ready = Ready::of(running);
+    output.result(&ready, || ready.text())?;
+    let (stop, stopping) = watch::channel(false);
+    let refreshing = (!args.no_refresh).then(|| {
+        let connection = Connection::new(running.localnet.rpc_url());
+        let payer = running.authority.insecure_clone();
+        let config = marks_config(running, args.speed);
+        tokio::spawn(async move { marks::run(&connection, &config, &payer, stopping).await })
+    });
+    let ended = tokio::select! {
+        driven = prices(running, args, output) => driven,
+        failed = watch_health(running) => failed,
+        stopped = stop_asked() => stopped,
+    };
+    let _ = stop.send(true);
+    if let Some(refreshing) = refreshing {
+        // A refresh that is under way ends by itself; its outcome no longer matters.
+        let _ = tokio::time::timeout(REFRESH, refreshing).await;
+    }
+    ended
+}
+
+fn marks_config(running: &RunningLocalnet, speed: u32) -> MarksConfig {
+    let markets = running.report.markets.iter().map(|market| MarketFeeds {
+        market: market.address,
+        feeds: market.feeds.iter().map(|feed| feed.account).collect(),
+    });
+    MarksConfig {
+        addresses: running.report.addresses,
+        markets: markets.collect(),
+        interval: (REFRESH / speed.max(1)).clamp(REFRESH_MIN, REFRESH),
+        priority_fee: 0,
+        dry_run: false,
+    }
+}
+
+async fn prices(running: &RunningLocalnet, args: &LocalnetArgs, output: Output) -> Result<()> {
+    if args.no_prices {
+        return std::future::pending().await;
+    }
+    let options = PriceOptions {
+        tapes: args.tape.clone(),
+        speed: args.speed,
+        from: args.from,
+        seed: args.seed,
+    };
+    drive(running, &options, &mut |sentence: &str| {
+        output.progress(sentence);
+    })
+    .await
+}
+
+async fn watch_health(running: &RunningLocalnet) -> Result<()> {
+    loop {
+        tokio::time::sleep(REFRESH).await;
+        if let HealthState::Failed(reason) = running.localnet.health().state {
+            bail!("the chain ended: {reason}");
+        }
+    }
+}
+
+/// Ctrl-C, or the signal by which a supervisor ends a service.
+async fn stop_asked() -> Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{signal, SignalKind};
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::select! {
+            pressed = tokio::signal::ctrl_c() => pressed?,
+            _ = terminate.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
     tokio::signal::ctrl_c().await?;
-    running.stop()
+    Ok(())
+}
+
+/// What one needs to know to use the chain.
+#[derive(Serialize)]
+struct Ready {
+    rpc_url: String,
+    ws_url: String,
+    program: String,
+    exchange: String,
+    collateral_mint: String,
+    markets: Vec<(String, String)>,
+}
+
+impl Ready {
+    fn of(running: &RunningLocalnet) -> Self {
+        let addresses = &running.report.addresses;
+        let markets = running.report.markets.iter();
+        Self {
+            rpc_url: running.localnet.rpc_url(),
+            ws_url: running.localnet.ws_url(),
+            program: addresses.program.to_string(),
+            exchange: addresses.exchange.to_string(),
+            collateral_mint: addresses.collateral_mint.to_string(),
+            markets: markets
+                .map(|market| (market.symbol.clone(), market.address.to_string()))
+                .collect(),
+        }
+    }
+
+    fn text(&self) -> String {
+        let mut rows = vec![
+            ("JSON-RPC".to_owned(), self.rpc_url.clone()),
+            ("WebSocket".to_owned(), self.ws_url.clone()),
+            ("program".to_owned(), self.program.clone()),
+            ("exchange".to_owned(), self.exchange.clone()),
+            ("test USDC".to_owned(), self.collateral_mint.clone()),
+        ];
+        let markets = self.markets.iter();
+        rows.extend(markets.map(|(symbol, address)| (format!("market {symbol}"), address.clone())));
+        format!(
+            "{}\nReady. In another terminal: plimsoll faucet, plimsoll account create. Ctrl-C stops.",
+            pairs(rows)
+        )
+    }
 }

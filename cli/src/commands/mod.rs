@@ -1,6 +1,17 @@
 //! The subcommands: each reads its arguments, calls the modules above, and prints.
 
+pub(crate) mod account;
+pub(crate) mod audit;
+pub(crate) mod book;
+pub(crate) mod doctor;
+pub(crate) mod exchange;
+pub(crate) mod history;
+pub(crate) mod keygen;
 #[cfg(feature = "localnet")]
 pub(crate) mod localnet;
+pub(crate) mod market;
 pub(crate) mod money;
+pub(crate) mod order;
+pub(crate) mod program;
 pub(crate) mod setup;
+pub(crate) mod trades;

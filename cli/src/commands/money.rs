@@ -2,15 +2,85 @@
 
 use std::time::Duration;
 
-use anyhow::{bail, Context, Result};
+use anyhow::{bail, ensure, Context, Result};
+use clap::Args;
+use serde::Serialize;
 use solana_pubkey::Pubkey;
+use solana_signer::Signer;
+use spl_associated_token_account_interface::instruction::create_associated_token_account_idempotent;
+use spl_token_interface::instruction as token;
 
+use crate::cluster::token_account;
+use crate::keys;
 use crate::session::Session;
-use crate::units::sol;
+use crate::traders::send;
+use crate::units::{parse_sol, parse_usd, sol, usd_unsigned};
 
 /// Looks at the balance before giving up, and the wait between two.
 const LOOKS: u32 = 120;
 const LOOK_WAIT: Duration = Duration::from_millis(250);
+
+/// Arguments of `plimsoll faucet`.
+#[derive(Args, Debug)]
+pub(crate) struct FaucetArgs {
+    /// Who receives it [default: the signer]
+    #[arg(long, value_name = "ADDRESS")]
+    to: Option<Pubkey>,
+    /// Test USDC
+    #[arg(long, default_value = "10000", value_name = "AMOUNT")]
+    usdc: String,
+    /// SOL
+    #[arg(long, default_value = "10", value_name = "AMOUNT")]
+    sol: String,
+}
+
+#[derive(Serialize)]
+struct Given {
+    to: String,
+    usdc: String,
+    sol: String,
+    token_account: String,
+}
+
+pub(crate) async fn faucet(session: &Session, args: FaucetArgs) -> Result<()> {
+    ensure!(
+        session.config.published_keys,
+        "there is a faucet on localnets only, and {} is none",
+        session.config.name
+    );
+    let (usdc, lamports) = (parse_usd(&args.usdc)?, parse_sol(&args.sol)?);
+    let to = match args.to {
+        Some(to) => to,
+        None => session.signer()?.pubkey(),
+    };
+    if lamports != 0 {
+        airdrop(session, &to, lamports).await?;
+    }
+    let addresses = session.addresses()?;
+    let account = token_account(&addresses, &to);
+    if usdc != 0 {
+        let minter = keys::localnet_authority()?;
+        let payer = minter.pubkey();
+        let (mint, program) = (addresses.collateral_mint, addresses.token_program);
+        let instructions = [
+            create_associated_token_account_idempotent(&payer, &to, &mint, &program),
+            token::mint_to(&program, &mint, &account, &payer, &[], usdc)?,
+        ];
+        send(session, "minting test USDC", &instructions, &[&minter]).await?;
+    }
+    let given = Given {
+        to: to.to_string(),
+        usdc: usd_unsigned(usdc),
+        sol: sol(lamports),
+        token_account: account.to_string(),
+    };
+    session.output.result(&given, || {
+        format!(
+            "{} received {} test USDC and {} SOL",
+            given.to, given.usdc, given.sol
+        )
+    })
+}
 
 /// Asks the cluster for SOL and returns when it is there.
 pub(crate) async fn airdrop(session: &Session, to: &Pubkey, lamports: u64) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
 use solana_keypair::Keypair;
@@ -12,10 +12,7 @@ use solana_signer::Signer;
 use crate::keys;
 use crate::output::{pairs, table, Output};
 use crate::session::Session;
-use crate::setup::{self, Action, AddressBook, Plan, SetupReport, Target};
-
-/// Where the addresses of a cluster are written for other programs; ignored by git.
-const ADDRESSES_DIRECTORY: &str = "migrations/.state";
+use crate::setup::{self, write_address_book, Action, AddressBook, Plan, SetupReport, Target};
 
 /// Arguments of `plimsoll setup`.
 #[derive(Args, Debug)]
@@ -123,7 +120,7 @@ fn finish(
     missing: usize,
 ) -> Result<()> {
     if let Some(report) = report {
-        write_addresses(session, report)?;
+        write_address_book(&session.config.name, report)?;
     }
     let result = SetupResult {
         cluster: &session.config.name,
@@ -157,17 +154,9 @@ fn summary(report: &SetupReport) -> String {
         0 => "Nothing to do.".to_owned(),
         steps => format!("{steps} created."),
     };
+    let done = match report.differences.len() {
+        0 => done,
+        several => format!("{done} {several} differ and need a queued change."),
+    };
     format!("{}\n{done}", pairs(rows))
-}
-
-/// Written only inside a checkout: elsewhere nobody asked for a file.
-fn write_addresses(session: &Session, report: &SetupReport) -> Result<()> {
-    if !Path::new("migrations").is_dir() {
-        return Ok(());
-    }
-    std::fs::create_dir_all(ADDRESSES_DIRECTORY)
-        .with_context(|| format!("{ADDRESSES_DIRECTORY} cannot be made"))?;
-    let path = format!("{ADDRESSES_DIRECTORY}/{}.json", session.config.name);
-    let text = serde_json::to_string_pretty(&AddressBook::from(report))?;
-    std::fs::write(&path, text).with_context(|| format!("{path} cannot be written"))
 }

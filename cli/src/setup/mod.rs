@@ -7,6 +7,7 @@
 //!
 //! What exists and differs is reported and left alone: it may only be changed through the timelock.
 
+mod address_book;
 mod chain;
 mod parameters;
 mod plan;
@@ -15,7 +16,6 @@ mod steps;
 use anyhow::{bail, ensure, Result};
 use plimsoll_client::rpc::Connection;
 use plimsoll_client::ExchangeAddresses;
-use serde::Serialize;
 use solana_keypair::Keypair;
 use solana_pubkey::Pubkey;
 use solana_signer::Signer;
@@ -25,7 +25,7 @@ use crate::keys;
 use crate::market_config::{feeds_of, Feed};
 use crate::units::MarketUnits;
 
-#[allow(unused_imports, reason = "read by `market show`")]
+pub(crate) use address_book::{read_address_book, write_address_book, AddressBook};
 pub(crate) use parameters::market_parameters;
 pub(crate) use plan::{Action, Item, Plan};
 
@@ -172,48 +172,5 @@ pub(crate) async fn apply(
         progress(&format!("creating {}: {}", item.subject, item.detail));
         steps::take(connection, &target, item.step).await?;
         taken += 1;
-    }
-}
-
-/// Addresses of a cluster for people and programs that use it.
-#[derive(Debug, Serialize)]
-pub(crate) struct AddressBook {
-    program: String,
-    exchange: String,
-    collateral_mint: String,
-    default_fund: String,
-    custody_authority: String,
-    markets: Vec<AddressBookMarket>,
-}
-
-#[derive(Debug, Serialize)]
-struct AddressBookMarket {
-    symbol: String,
-    market: String,
-    mark: String,
-    price_accounts: Vec<String>,
-}
-
-impl From<&SetupReport> for AddressBook {
-    fn from(report: &SetupReport) -> Self {
-        let addresses = &report.addresses;
-        let market = |market: &MarketInfo| AddressBookMarket {
-            symbol: market.symbol.clone(),
-            market: market.address.to_string(),
-            mark: addresses.mark(&market.address).to_string(),
-            price_accounts: market
-                .feeds
-                .iter()
-                .map(|feed| feed.account.to_string())
-                .collect(),
-        };
-        Self {
-            program: addresses.program.to_string(),
-            exchange: addresses.exchange.to_string(),
-            collateral_mint: addresses.collateral_mint.to_string(),
-            default_fund: addresses.default_fund.to_string(),
-            custody_authority: addresses.custody_authority.to_string(),
-            markets: report.markets.iter().map(market).collect(),
-        }
     }
 }

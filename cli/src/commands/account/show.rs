@@ -1,0 +1,177 @@
+//! `plimsoll account show`: what an account is worth, how far it is from liquidation, and why.
+
+use anyhow::Result;
+use plimsoll_client::accounts::MarketView;
+use plimsoll_client::engine::cash::account_cash;
+use plimsoll_client::preview::{AccountPreview, AccountView, LegPreview};
+use serde::Serialize;
+
+use crate::output::{pairs, table};
+use crate::session::Session;
+use crate::traders::{view, AccountArgs};
+use crate::units::{usd, usd_unsigned, MarketUnits};
+
+/// An account at one moment. Amounts are dollars.
+#[derive(Serialize)]
+pub(super) struct AccountShown {
+    margin_account: String,
+    collateral: String,
+    unaged_gains: String,
+    equity: String,
+    initial_margin: String,
+    maintenance_margin: String,
+    free_collateral: String,
+    withdrawable: String,
+    margin_ratio: Option<String>,
+    positions: Vec<PositionShown>,
+}
+
+#[derive(Serialize)]
+struct PositionShown {
+    market: String,
+    position: String,
+    claim: String,
+    value: String,
+    mark: String,
+    break_even: Option<String>,
+    liquidation_price: Option<String>,
+    initial_margin: String,
+    maintenance_margin: String,
+    index_fresh: bool,
+    seat: u32,
+    orders: u8,
+    order_slots: u8,
+}
+
+pub(super) async fn run(session: &Session, args: &AccountArgs) -> Result<()> {
+    let addresses = session.addresses()?;
+    let owner = match args.owner {
+        Some(owner) => owner,
+        None => solana_signer::Signer::pubkey(&session.signer()?),
+    };
+    let address = addresses.margin_account(&owner, args.sub_account);
+    let view = view(session, &address).await?;
+    let now = session.connection.chain_time().await?;
+    let shown = shown(&view, now)?;
+    session.output.result(&shown, || text(&shown))
+}
+
+fn shown(view: &AccountView, now: i64) -> Result<AccountShown> {
+    let preview = view.preview(now)?;
+    let cash = account_cash(&view.account, now);
+    let risk = &preview.risk;
+    let legs = view.markets.iter().zip(&preview.legs).enumerate();
+    let positions = legs.map(|(entry, (market, leg))| position(view, entry, market, leg));
+    Ok(AccountShown {
+        margin_account: view.address.to_string(),
+        collateral: usd(cash.collateral),
+        unaged_gains: usd_unsigned(cash.unaged_gain),
+        equity: usd(risk.equity),
+        initial_margin: usd_unsigned(risk.initial_margin),
+        maintenance_margin: usd_unsigned(risk.maintenance_margin),
+        free_collateral: usd(risk.free_collateral()),
+        withdrawable: usd_unsigned(preview.withdrawable),
+        margin_ratio: margin_ratio(&preview),
+        positions: positions.collect(),
+    })
+}
+
+/// Equity over maintenance margin; at 100% an account can be liquidated.
+pub(in crate::commands) fn margin_ratio(preview: &AccountPreview) -> Option<String> {
+    let risk = &preview.risk;
+    if risk.maintenance_margin == 0 {
+        return None;
+    }
+    let equity = i128::from(risk.equity_with_credit().ok()?);
+    let percent = equity * 100 / i128::from(risk.maintenance_margin);
+    Some(format!("{percent}%"))
+}
+
+fn position(
+    view: &AccountView,
+    entry: usize,
+    market: &MarketView,
+    leg: &LegPreview,
+) -> PositionShown {
+    let units = MarketUnits::of(&market.header.params);
+    let block = view
+        .account
+        .entries()
+        .get(entry)
+        .map_or(0, |entry| entry.seat);
+    let seat = market.seat(block);
+    PositionShown {
+        market: market.symbol(),
+        position: units.position(leg.held.base),
+        claim: usd(leg.held.quote),
+        value: usd(leg.risk.equity),
+        mark: units.price_q32(market.header.prices.mark),
+        break_even: break_even(leg).map(|price| units.price_q32(price)),
+        liquidation_price: leg.liquidation_price.map(|price| units.price_q32(price)),
+        initial_margin: usd_unsigned(leg.risk.initial_margin),
+        maintenance_margin: usd_unsigned(leg.risk.maintenance_margin),
+        index_fresh: leg.index_fresh,
+        seat: block,
+        orders: seat.map_or(0, |seat| seat.orders),
+        order_slots: seat.map_or(0, |seat| seat.order_slots),
+    }
+}
+
+/// The mark at which the leg's claim is zero, Q.32: entry price, fees and funding together.
+fn break_even(leg: &LegPreview) -> Option<u64> {
+    let (base, quote) = (i128::from(leg.held.base), i128::from(leg.held.quote));
+    if base == 0 {
+        return None;
+    }
+    u64::try_from((-quote << 32) / base).ok()
+}
+
+fn text(shown: &AccountShown) -> String {
+    let amount = |value: &str| format!("{value} USDC");
+    let account = pairs([
+        ("margin account", shown.margin_account.clone()),
+        ("cash", amount(&shown.collateral)),
+        ("gains not yet aged", amount(&shown.unaged_gains)),
+        ("equity", amount(&shown.equity)),
+        ("initial margin", amount(&shown.initial_margin)),
+        ("maintenance margin", amount(&shown.maintenance_margin)),
+        ("free collateral", amount(&shown.free_collateral)),
+        ("withdrawable now", amount(&shown.withdrawable)),
+        (
+            "equity over maintenance",
+            shown.margin_ratio.clone().unwrap_or_else(|| "–".into()),
+        ),
+    ]);
+    if shown.positions.is_empty() {
+        return format!(
+            "{account}\n\nNo seat in any market: `plimsoll account claim-seat` takes one."
+        );
+    }
+    let rows = shown.positions.iter().map(|position| {
+        let or_dash = |value: &Option<String>| value.clone().unwrap_or_else(|| "–".into());
+        let stale = if position.index_fresh { "" } else { " (stale)" };
+        [
+            position.market.clone(),
+            position.position.clone(),
+            format!("{}{stale}", position.mark),
+            or_dash(&position.break_even),
+            or_dash(&position.liquidation_price),
+            position.value.clone(),
+            position.initial_margin.clone(),
+            position.maintenance_margin.clone(),
+            format!("{} of {}", position.orders, position.order_slots),
+        ]
+    });
+    let header = [
+        "market",
+        "position",
+        "mark",
+        "break-even",
+        "liquidation",
+        "gain",
+        "initial",
+        "maintenance",
+        "orders",
+    ];
+    format!("{account}\n\n{}", table(&header, rows))
+}

@@ -1,0 +1,110 @@
+//! Past transactions of an account, and the program's events in them, newest or oldest first.
+//!
+//! An RPC node keeps transactions for a limited time; what it no longer has cannot be listed.
+
+use anyhow::{Context, Result};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use plimsoll_client::events::{from_logs, Event};
+use solana_client::rpc_client::GetConfirmedSignaturesForAddress2Config;
+use solana_client::rpc_config::RpcTransactionConfig;
+use solana_commitment_config::CommitmentConfig;
+use solana_pubkey::Pubkey;
+use solana_signature::Signature;
+use solana_transaction_status_client_types::option_serializer::OptionSerializer;
+use solana_transaction_status_client_types::UiTransactionEncoding;
+
+use crate::session::Session;
+
+/// Signatures that one request returns at most.
+const PAGE: usize = 1_000;
+/// Transactions that are asked for at the same time.
+const AT_ONCE: usize = 8;
+
+/// A transaction that succeeded, and what it did.
+#[derive(Clone, Debug)]
+pub(crate) struct PastTransaction {
+    pub(crate) signature: String,
+    pub(crate) slot: u64,
+    /// The block's time, Unix seconds.
+    pub(crate) time: Option<i64>,
+    pub(crate) events: Vec<Event>,
+}
+
+/// The last transactions that name `address`, oldest first, at most `limit` of them.
+pub(crate) async fn last(
+    session: &Session,
+    address: &Pubkey,
+    limit: usize,
+) -> Result<Vec<PastTransaction>> {
+    let signatures = signatures(session, address, limit).await?;
+    let mut transactions: Vec<PastTransaction> = stream::iter(signatures)
+        .map(|signature| one(session, signature))
+        .buffered(AT_ONCE)
+        .try_filter_map(|found| async move { Ok(found) })
+        .try_collect()
+        .await?;
+    transactions.reverse();
+    Ok(transactions)
+}
+
+/// Newest first; failed transactions changed nothing and are left out.
+async fn signatures(session: &Session, address: &Pubkey, limit: usize) -> Result<Vec<Signature>> {
+    let mut found = Vec::new();
+    let mut before = None;
+    while found.len() < limit {
+        let wanted = PAGE.min(limit.saturating_sub(found.len()));
+        let config = GetConfirmedSignaturesForAddress2Config {
+            before,
+            until: None,
+            limit: Some(wanted),
+            commitment: Some(CommitmentConfig::confirmed()),
+        };
+        let page = session
+            .connection
+            .rpc()
+            .get_signatures_for_address_with_config(address, config)
+            .await
+            .with_context(|| format!("{} does not list transactions of {address}", session.url))?;
+        let Some(last) = page.last() else { break };
+        before = Some(last.signature.parse().context("a signature")?);
+        for entry in &page {
+            if entry.err.is_none() {
+                found.push(entry.signature.parse().context("a signature")?);
+            }
+        }
+        if page.len() < wanted {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+/// One transaction; `None` if the node no longer has it.
+pub(crate) async fn one(
+    session: &Session,
+    signature: Signature,
+) -> Result<Option<PastTransaction>> {
+    let config = RpcTransactionConfig {
+        encoding: Some(UiTransactionEncoding::Base64),
+        commitment: Some(CommitmentConfig::confirmed()),
+        max_supported_transaction_version: Some(0),
+    };
+    let found = session
+        .connection
+        .rpc()
+        .get_transaction_with_config(&signature, config)
+        .await;
+    let Ok(found) = found else {
+        return Ok(None);
+    };
+    let logs = match found.transaction.meta.map(|meta| meta.log_messages) {
+        Some(OptionSerializer::Some(logs)) => logs,
+        _ => Vec::new(),
+    };
+    Ok(Some(PastTransaction {
+        signature: signature.to_string(),
+        slot: found.slot,
+        time: found.block_time,
+        events: from_logs(&logs),
+    }))
+}
