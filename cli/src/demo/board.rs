@@ -4,13 +4,13 @@
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use plimsoll_client::engine::state::OrderSide;
 use plimsoll_client::MarketView;
 
-use super::checks::usd_wide;
+use super::money::{dollars_whole, grouped};
 use super::sight::Sight;
 use super::story::{time_of_day, Story};
 use super::tally::Tally;
+use super::tapes::MarketTapes;
 use super::venue::Venue;
 use crate::output;
 use crate::units::MarketUnits;
@@ -19,8 +19,9 @@ use crate::units::MarketUnits;
 const REDRAW: Duration = Duration::from_millis(500);
 /// Between two lines where nothing can be redrawn.
 const LINE: Duration = Duration::from_secs(5);
-const HEADER: [&str; 9] = [
+const HEADER: [&str; 10] = [
     "market",
+    "elsewhere",
     "index",
     "mark",
     "bid",
@@ -36,6 +37,7 @@ const HEADER: [&str; 9] = [
 pub struct Picture<'a> {
     pub story: &'a Story,
     pub venue: &'a Venue,
+    pub tapes: &'a [MarketTapes],
     pub tape_seconds: i64,
     pub views: &'a [MarketView],
     pub sights: &'a [Sight],
@@ -79,7 +81,8 @@ impl Board {
             } else {
                 format!("\x1b[{up}A\x1b[J")
             };
-            writeln!(stdout, "{back}{text}")
+            // A narrow terminal cuts lines instead of breaking them, or the way back up would be longer.
+            writeln!(stdout, "{back}\x1b[?7l{text}\x1b[?7h")
         } else {
             writeln!(stdout, "{}", line(picture))
         };
@@ -88,64 +91,53 @@ impl Board {
 }
 
 fn table(picture: &Picture<'_>) -> String {
-    let rows = picture
-        .venue
-        .markets
-        .iter()
-        .zip(picture.views)
-        .zip(picture.sights);
-    let rows = rows.map(|((listed, view), sight)| {
+    let rows = (0..picture.views.len()).filter_map(|at| {
+        let (listed, view) = (picture.venue.markets.get(at)?, picture.views.get(at)?);
+        let sight = picture.sights.get(at)?;
+        let elsewhere = picture.tapes.get(at)?.perpetual(picture.tape_seconds);
         let units = &listed.units;
         let price = |ticks: Option<u64>| ticks.map_or("–".to_owned(), |ticks| units.price(ticks));
-        vec![
+        Some(vec![
             listed.symbol.clone(),
+            elsewhere.map_or("–".to_owned(), price_e8),
             units.price(sight.index),
             units.price(sight.mark),
             price(sight.best_bid),
             price(sight.best_ask),
-            depth(view, sight, units),
+            dollars_whole(sight.depth),
             open_interest(view, units),
-            view.header.cash.fills_total.to_string(),
+            grouped(u128::from(view.header.cash.fills_total)),
             state(sight),
-        ]
+        ])
     });
     format!("{}\n{}", output::table(&HEADER, rows), footer(picture))
+}
+
+/// A price of a tape in dollars, to a tenth of a cent.
+pub fn price_e8(price: i64) -> String {
+    let thousandths = price / 100_000;
+    format!("{}.{:03}", thousandths / 1_000, thousandths % 1_000)
+}
+
+/// Prints a line; a reader that has gone away is no reason to stop the traders.
+pub fn print(text: &str) {
+    let _ = writeln!(io::stdout().lock(), "{text}");
 }
 
 /// Freshness in words: a silent tape makes an index stale, and that is what is said.
 pub fn state(sight: &Sight) -> String {
     if sight.index == 0 {
-        "not there yet".to_owned()
+        "none yet".to_owned()
     } else if sight.fresh {
         format!("fresh, {} s", sight.index_age)
     } else {
-        format!("STALE for {} s", sight.index_age)
+        format!("STALE, {} s old", sight.index_age)
     }
-}
-
-/// Dollars that rest in the book.
-fn depth(view: &MarketView, sight: &Sight, units: &MarketUnits) -> String {
-    let resting = [OrderSide::Bid, OrderSide::Ask].map(|side| {
-        let levels = view.levels(side, 64, sight.now);
-        let worth = levels.iter().map(|level| {
-            u128::from(level.lots)
-                * u128::from(level.price)
-                * u128::from(units.sizes.quote_atoms_per_lot_tick)
-        });
-        worth.sum::<u128>()
-    });
-    usd_whole(resting[0] + resting[1])
 }
 
 fn open_interest(view: &MarketView, units: &MarketUnits) -> String {
     let base = i64::try_from(view.header.open_interest()).unwrap_or(i64::MAX);
     units.position(base)
-}
-
-fn usd_whole(atoms: u128) -> String {
-    usd_wide(atoms / 1_000_000 * 1_000_000)
-        .trim_end_matches(".00")
-        .to_owned()
 }
 
 fn footer(picture: &Picture<'_>) -> String {
@@ -190,18 +182,19 @@ fn line(picture: &Picture<'_>) -> String {
             )
         })
         .collect();
-    let fills: u64 = picture
+    let fills = picture
         .views
         .iter()
-        .map(|view| view.header.cash.fills_total)
-        .sum();
+        .map(|view| view.header.cash.fills_total);
+    let depth: u128 = picture.sights.iter().map(|sight| sight.depth).sum();
     let total = picture.tally.total();
     format!(
-        "{}  {}  fills {fills}  sent {} confirmed {} refused {} failed {}",
+        "{}  {}  depth {}  fills {}  transactions {}, refused {}, failed {}",
         time_of_day(picture.tape_seconds),
         markets.join("  "),
-        total.sent,
-        total.confirmed,
+        dollars_whole(depth),
+        grouped(fills.map(u128::from).sum()),
+        grouped(u128::from(total.sent)),
         total.refused,
         total.failed
     )

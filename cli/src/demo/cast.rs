@@ -13,6 +13,7 @@ use solana_pubkey::Pubkey;
 use solana_signer::Signer;
 
 use super::bots::Wanted;
+use super::money::USD;
 use super::random::Random;
 use super::story::{Story, SEED};
 use super::tally::Kind;
@@ -22,8 +23,6 @@ use crate::localnet::RunningLocalnet;
 
 /// Streams of the seed from which keys are drawn; bots use the small numbers.
 const KEY_STREAMS: u64 = 1_000;
-/// A test dollar in quote atoms.
-pub const USD: u64 = 1_000_000;
 /// Kept outside the margin account for deposits to come, quote atoms.
 const POCKET: u64 = 50_000 * USD;
 /// Most resting orders that one order may meet.

@@ -8,8 +8,9 @@ use plimsoll_client::engine::state::{SIDE_LONG, SIDE_SHORT};
 use plimsoll_client::MarketView;
 
 use super::audit::Audit;
+use super::money::{dollars, grouped};
 use super::story::MINUTE;
-use crate::units::{usd_unsigned, MarketUnits};
+use crate::units::MarketUnits;
 
 /// A statement about the chain and whether it holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,7 +77,7 @@ fn fees(audit: &Audit) -> Check {
     Check::new(
         "fees charged = fees swept + fees waiting",
         charged == waiting + swept && charged > 0,
-        format!("{} charged, {} swept", usd_wide(charged), usd_wide(swept)),
+        format!("{} charged, {} swept", dollars(charged), dollars(swept)),
     )
 }
 
@@ -105,7 +106,7 @@ pub fn funding_of_a_coin(market: &MarketView) -> String {
     // Q.64 per atom; the low 32 bits cannot be seen in a price of a coin.
     let atoms = (index.unsigned_abs() >> 32).saturating_mul(coin) >> 32;
     let sign = if index < 0 { "-" } else { "" };
-    format!("{sign}{}", usd_wide(atoms))
+    format!("{sign}{}", dollars(atoms))
 }
 
 fn trades(market: &MarketView) -> Check {
@@ -115,8 +116,8 @@ fn trades(market: &MarketView) -> Check {
         cash.fills_total > 0,
         format!(
             "{} fills, {} of volume",
-            cash.fills_total,
-            usd_wide(math::join_unsigned(cash.volume))
+            grouped(u128::from(cash.fills_total)),
+            dollars(math::join_unsigned(cash.volume))
         ),
     )
 }
@@ -189,14 +190,6 @@ fn deposits(times: &[i64], chain_start: i64, minutes: usize) -> Check {
 fn sum(audit: &Audit, of: impl Fn(&MarketView) -> u64) -> u128 {
     let markets = audit.markets.iter();
     markets.map(|(_, market)| u128::from(of(market))).sum()
-}
-
-/// Quote atoms in dollars.
-pub fn usd_wide(atoms: u128) -> String {
-    format!(
-        "${}",
-        usd_unsigned(u64::try_from(atoms).unwrap_or(u64::MAX))
-    )
 }
 
 #[cfg(test)]

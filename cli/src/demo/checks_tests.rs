@@ -1,4 +1,4 @@
-use super::{deposits, usd_wide};
+use super::deposits;
 
 #[test]
 fn a_minute_without_a_deposit_is_found() {
@@ -19,9 +19,4 @@ fn a_minute_without_a_deposit_is_found() {
 fn deposits_outside_the_tape_do_not_count() {
     let start = 6_000;
     assert!(!deposits(&[start - 1, start + 60], start, 1).holds);
-}
-
-#[test]
-fn atoms_read_as_dollars() {
-    assert_eq!(usd_wide(1_234_560_000), "$1234.56");
 }

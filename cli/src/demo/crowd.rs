@@ -3,7 +3,8 @@
 use plimsoll_client::MarketView;
 
 use super::bots::{Hedger, Maker, Move, Own, Pressure, Taker};
-use super::cast::{Role, Trader, USD};
+use super::cast::{Role, Trader};
+use super::money::USD;
 use super::random::Random;
 use super::sight::{held, Sight};
 use super::story::{Story, SEED};

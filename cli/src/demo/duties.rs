@@ -4,7 +4,8 @@
 use plimsoll_client::instructions::{self, Withdrawal};
 use solana_signer::Signer;
 
-use super::cast::{deposit, shard_of, Role, Trader, USD};
+use super::cast::{deposit, shard_of, Role, Trader};
+use super::money::USD;
 use super::random::Random;
 use super::story::{Story, MINUTE, SEED};
 use super::tally::Kind;

@@ -12,6 +12,7 @@ mod cast;
 mod checks;
 mod crowd;
 mod duties;
+mod money;
 mod play;
 mod random;
 mod settle;
@@ -22,6 +23,7 @@ mod tally;
 mod tapes;
 mod traffic;
 mod venue;
+mod witness;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -37,6 +39,7 @@ use crate::cluster::ClusterConfig;
 use crate::localnet::{boot, BootOptions, RunningLocalnet};
 
 use audit::Audit;
+use board::print;
 use cast::Role;
 use play::Play;
 use story::{Story, MARKETS};
@@ -84,7 +87,10 @@ async fn tell(args: DemoArgs, begun: Instant) -> Result<()> {
         Story::whole(args.speed)
     };
     let tapes = tapes::open(&args.data.unwrap_or_else(tapes::folder_default), &story)?;
-    let mut say = |sentence: &str| println!("{:5.1} s  {sentence}", begun.elapsed().as_secs_f32());
+    let mut say = |sentence: &str| {
+        let seconds = begun.elapsed().as_secs_f32();
+        print(&format!("{seconds:5.1} s  {sentence}"));
+    };
     let roles = cast::roles(&story);
     let keys = roles.iter().map(|(_, key)| key.pubkey());
     let funded = keys.chain([cast::keeper().pubkey()]);
@@ -104,7 +110,7 @@ async fn tell(args: DemoArgs, begun: Instant) -> Result<()> {
         story.speed,
         story.wall_time().as_secs()
     ));
-    say(&silences(&tapes));
+    say(&silences(&tapes, &story));
     let play = Play::new(&running, &story, &venue, &tapes, (&traders, &traffic))?;
     let played = play.run(begun).await?;
     say("reading the chain and checking it");
@@ -112,17 +118,19 @@ async fn tell(args: DemoArgs, begun: Instant) -> Result<()> {
     let savers: Vec<_> = savers.map(|trader| trader.account).collect();
     let audit = Audit::read(traffic.connection(), &venue.addresses, &savers).await?;
     let tally = traffic.tally().clone();
-    let summary = Summary::of(&story, &venue, &audit, &played, &tally);
-    println!("{summary}");
-    println!("took {:.1} s", begun.elapsed().as_secs_f32());
+    let summary = Summary::of(&story, (&venue, &tapes), &audit, &played, &tally);
+    print(&format!(
+        "{summary}took {:.1} s",
+        begun.elapsed().as_secs_f32()
+    ));
     running.stop()?;
     summary.verdict()
 }
 
 /// Says beforehand what will be seen: an index is only as fresh as its tape.
-fn silences(tapes: &[MarketTapes]) -> String {
+fn silences(tapes: &[MarketTapes], story: &Story) -> String {
     let list = tapes.iter().map(|tape| {
-        let seconds = tape.longest_silence();
+        let seconds = tape.longest_silence(story);
         format!("{} {} s", tape.story.symbol, seconds)
     });
     format!(

@@ -21,21 +21,14 @@ use super::story::Story;
 use super::tally::Kind;
 use super::tapes::MarketTapes;
 use super::traffic::{Outgoing, Traffic};
-use super::venue::Venue;
+use super::venue::{Listed, Venue};
+use super::witness::Witness;
 use crate::localnet::RunningLocalnet;
 
 /// Tape seconds after which a mark is refreshed even without a new price: the book moves it too.
 const REFRESH_SECONDS: i64 = 6;
 /// Tape seconds between attempts while the feed is silent and the program can only say no.
 const REFRESH_SECONDS_STALE: i64 = 30;
-
-/// Silence of one market's index, as the chain showed it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Silence {
-    pub times: u32,
-    pub steps: u32,
-    pub longest_seconds: i64,
-}
 
 /// What was seen while playing; the checks at the end read the chain instead.
 #[derive(Debug)]
@@ -46,9 +39,7 @@ pub struct Played {
     /// From the command's start to the first fill seen.
     pub first_trade: Option<Duration>,
     /// In the order of the venue's markets.
-    pub silences: Vec<Silence>,
-    /// Value of the funding that changed hands in each market, quote atoms.
-    pub funding_paid: Vec<u128>,
+    pub witnesses: Vec<Witness>,
 }
 
 /// The running play.
@@ -89,7 +80,11 @@ impl<'a> Play<'a> {
                 feed: market.feed.clone(),
                 source: Box::new(tape.index.clone()),
             });
-        let player = TapePlayer::new(&running.localnet, story.tape_start, feeds.collect())?;
+        let openings = tapes
+            .iter()
+            .filter_map(|tape| tape.opening(story.tape_start));
+        let begin = openings.min().unwrap_or(story.tape_start);
+        let player = TapePlayer::new(&running.localnet, begin, feeds.collect())?;
         let markets = venue.markets.len();
         Ok(Self {
             story,
@@ -106,11 +101,10 @@ impl<'a> Play<'a> {
             refreshed: vec![i64::MIN; markets],
             endings: JoinSet::new(),
             played: Played {
-                chain_start: player.shift().chain_start,
+                chain_start: player.shift().to_chain(story.tape_start),
                 elapsed: Duration::ZERO,
                 first_trade: None,
-                silences: vec![Silence::default(); markets],
-                funding_paid: vec![0; markets],
+                witnesses: vec![Witness::default(); markets],
             },
             player,
         })
@@ -118,6 +112,7 @@ impl<'a> Play<'a> {
 
     /// Plays to the end of the tape. `begun` is when the command began.
     pub async fn run(mut self, begun: Instant) -> Result<Played> {
+        self.open_markets().await?;
         let playing = Instant::now();
         let mut board = Board::new();
         let mut tape_seconds = self.story.tape_start;
@@ -142,6 +137,22 @@ impl<'a> Play<'a> {
         Ok(self.played)
     }
 
+    /// Gives every market its first index: the last price that its tape had before the story begins.
+    /// Some of them are minutes old when it does, and count as stale from the first second on.
+    async fn open_markets(&mut self) -> Result<()> {
+        let openings = self.tapes.iter().zip(&self.venue.markets);
+        let mut openings: Vec<_> = openings
+            .filter_map(|(tape, market)| Some((tape.opening(self.story.tape_start)?, market)))
+            .collect();
+        openings.sort_by_key(|(second, _)| *second);
+        for (second, market) in openings {
+            self.player.advance_to(second)?;
+            let refresh = self.refresh(market);
+            self.submit(vec![refresh]).await;
+        }
+        Ok(())
+    }
+
     async fn step(&mut self, tape_seconds: i64) -> Result<()> {
         let posted = self.player.advance_to(tape_seconds)?;
         let now = self.player.shift().to_chain(tape_seconds);
@@ -156,18 +167,12 @@ impl<'a> Play<'a> {
             } else {
                 REFRESH_SECONDS
             };
-            let Some(last) = self.refreshed.get_mut(market) else {
-                continue;
-            };
-            if new || tape_seconds.saturating_sub(*last) >= pause {
-                *last = tape_seconds;
-                let feeds = [listed.feed.address()];
-                let refresh = refresh_mark(&self.venue.addresses, listed.address, &feeds);
-                refreshes.push(Outgoing {
-                    kind: Kind::Refresh,
-                    instructions: vec![refresh],
-                    signer: Arc::clone(&self.keeper),
-                });
+            let last = self.refreshed.get(market).copied().unwrap_or(i64::MIN);
+            if new || tape_seconds.saturating_sub(last) >= pause {
+                refreshes.push(self.refresh(listed));
+                if let Some(last) = self.refreshed.get_mut(market) {
+                    *last = tape_seconds;
+                }
             }
         }
         self.submit(refreshes).await;
@@ -190,38 +195,37 @@ impl<'a> Play<'a> {
     /// Settles everybody on the chain as it is after all orders, and sweeps the fees.
     async fn settle(&mut self, now: i64) -> Result<()> {
         self.look(now).await?;
-        let batch = settle::everybody(self.venue, self.traders, &self.views, &self.sights);
+        let batch = settle::everybody(
+            (self.venue, &self.keeper),
+            self.traders,
+            (&self.views, &self.sights),
+        );
         self.submit(batch).await;
         self.submit(settle::sweeps(self.venue, &self.keeper)).await;
         Ok(())
     }
 
+    fn refresh(&self, market: &Listed) -> Outgoing {
+        let feeds = [market.feed.address()];
+        Outgoing {
+            kind: Kind::Refresh,
+            instructions: vec![refresh_mark(&self.venue.addresses, market.address, &feeds)],
+            signer: Arc::clone(&self.keeper),
+        }
+    }
+
     /// Reads the chain and notes what changed since the last look.
     async fn look(&mut self, now: i64) -> Result<()> {
         let views = self.venue.read(self.traffic.connection()).await?;
-        for (paid, (before, after)) in self
-            .played
-            .funding_paid
-            .iter_mut()
-            .zip(self.views.iter().zip(&views))
-        {
-            *paid += funding_between(before, after);
-        }
         let seen = self.histories.iter_mut().zip(&views);
         let sights: Vec<Sight> = seen
             .map(|(history, view)| history.look(view, now))
             .collect();
-        for (market, sight) in sights.iter().enumerate() {
-            let Some(silence) = self.played.silences.get_mut(market) else {
-                continue;
-            };
-            if sight.fresh || sight.index == 0 {
-                continue;
-            }
-            let was_fresh = self.sights.get(market).is_none_or(|before| before.fresh);
-            silence.times += u32::from(was_fresh);
-            silence.steps += 1;
-            silence.longest_seconds = silence.longest_seconds.max(sight.index_age);
+        let after = views.iter().zip(&sights);
+        for (at, (witness, (view, sight))) in
+            self.played.witnesses.iter_mut().zip(after).enumerate()
+        {
+            witness.note(self.views.get(at).zip(self.sights.get(at)), view, sight);
         }
         self.views = views;
         self.sights = sights;
@@ -249,6 +253,7 @@ impl<'a> Play<'a> {
         let picture = Picture {
             story: self.story,
             venue: self.venue,
+            tapes: self.tapes,
             tape_seconds,
             views: &self.views,
             sights: &self.sights,
@@ -257,13 +262,4 @@ impl<'a> Play<'a> {
         };
         board.show(&picture, now);
     }
-}
-
-/// |change of the funding index| × open interest: what longs and shorts passed to each other.
-fn funding_between(before: &MarketView, after: &MarketView) -> u128 {
-    use plimsoll_client::engine::math::join_signed;
-    let index = |view: &MarketView| join_signed(view.header.prices.funding_index);
-    let change = index(after).wrapping_sub(index(before)).unsigned_abs();
-    // Q.64 per atom: thirty-two bits less keep the product within 128.
-    (change >> 32).saturating_mul(u128::from(before.header.open_interest())) >> 32
 }

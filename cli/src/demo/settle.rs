@@ -1,6 +1,8 @@
-//! Settles everybody at once. Claims are paid out of a market's pool, which losers fill: in the right
-//! order, at one mark, nobody's claim stays unpaid and fees may be swept right after.
+//! Settles everybody at one mark. Claims are paid out of a market's pool, which losers fill: so all
+//! losses are taken first, then all gains are paid, nobody's claim stays unpaid, and the fees may be
+//! swept right after.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use plimsoll_client::engine::units::PriceQ32;
@@ -14,50 +16,42 @@ use super::tally::Kind;
 use super::traffic::Outgoing;
 use super::venue::Venue;
 
-/// One transaction that settles every account that has something to settle, or nothing.
+/// Settlements of every account that has something to settle, in the order in which they are sent.
 pub fn everybody(
-    venue: &Venue,
+    (venue, keeper): (&Venue, &Arc<Keypair>),
     traders: &[Trader],
-    views: &[MarketView],
-    sights: &[Sight],
+    (views, sights): (&[MarketView], &[Sight]),
 ) -> Vec<Outgoing> {
     let markets: Vec<Pubkey> = venue.markets.iter().map(|market| market.address).collect();
-    let fresh: Vec<bool> = sights.iter().map(|sight| sight.fresh).collect();
-    let settled: Vec<Pubkey> = markets
-        .iter()
-        .zip(&fresh)
-        .filter(|(_, fresh)| **fresh)
-        .map(|(market, _)| *market)
-        .collect();
     let with_claims: Vec<(&Trader, Vec<i64>)> = traders
         .iter()
-        .filter_map(|trader| Some((trader, claims(trader, &markets, views, &fresh)?)))
+        .filter_map(|trader| Some((trader, claims(trader, &markets, views, sights)?)))
         .collect();
-    let claims: Vec<Vec<i64>> = with_claims
-        .iter()
-        .map(|(_, claims)| claims.clone())
-        .collect();
-    let pools = views.iter().map(|view| view.header.cash.pool).collect();
-    let ordered: Vec<&Trader> = order(&claims, pools)
-        .into_iter()
-        .filter_map(|at| with_claims.get(at).map(|(trader, _)| *trader))
-        .collect();
-    let built = ordered.iter().filter_map(|trader| {
-        let margin = trader.margin.as_ref()?;
-        let program = &venue.addresses.program;
-        Some(instructions::settle(
-            program,
-            trader.account,
-            margin,
-            &settled,
-        ))
+    let claims: Vec<Vec<i64>> = with_claims.iter().map(|(_, legs)| legs.clone()).collect();
+    let rounds = rounds(&claims).into_iter().map(|round| {
+        let settled: Vec<Pubkey> = round
+            .markets
+            .iter()
+            .filter_map(|market| markets.get(*market).copied())
+            .collect();
+        let accounts = round.accounts.iter().filter_map(|at| {
+            let (trader, _) = with_claims.get(*at)?;
+            let margin = trader.margin.as_ref()?;
+            let program = &venue.addresses.program;
+            Some(instructions::settle(
+                program,
+                trader.account,
+                margin,
+                &settled,
+            ))
+        });
+        Outgoing {
+            kind: Kind::Settle,
+            instructions: accounts.collect(),
+            signer: Arc::clone(keeper),
+        }
     });
-    let built: Vec<_> = built.collect();
-    let first = ordered.first();
-    first
-        .map(|trader| trader.says(Kind::Settle, built))
-        .into_iter()
-        .collect()
+    rounds.collect()
 }
 
 /// Sweeps the fees of every market.
@@ -77,54 +71,93 @@ fn claims(
     trader: &Trader,
     markets: &[Pubkey],
     views: &[MarketView],
-    fresh: &[bool],
+    sights: &[Sight],
 ) -> Option<Vec<i64>> {
-    let legs = markets.iter().zip(views).zip(fresh);
-    let legs = legs.map(|((market, view), fresh)| {
+    let legs = markets.iter().zip(views).zip(sights);
+    let legs = legs.map(|((market, view), sight)| {
         let held = held(view, trader.seat(market)?);
         let value = PriceQ32(view.header.prices.mark).position_value(held.base);
         let claim = held.quote.saturating_add(value.ok()?);
-        Some(if *fresh { claim } else { 0 })
+        Some(if sight.fresh { claim } else { 0 })
     });
     let legs = legs.collect::<Option<Vec<i64>>>()?;
     legs.iter().any(|claim| *claim != 0).then_some(legs)
 }
 
-/// An order in which every gain finds its pool filled. Whoever would have to wait is left out: the next
-/// settlement finds the pools fuller.
-fn order(claims: &[Vec<i64>], mut pools: Vec<u64>) -> Vec<usize> {
-    let mut waiting: Vec<usize> = (0..claims.len()).collect();
-    let mut ordered = Vec::with_capacity(claims.len());
-    while let Some(next) = waiting.iter().position(|at| covered(&claims[*at], &pools)) {
-        let at = waiting.remove(next);
-        for (pool, claim) in pools.iter_mut().zip(&claims[at]) {
-            *pool = pool.saturating_add_signed(claim.saturating_neg());
-        }
-        ordered.push(at);
-    }
-    ordered
+/// One transaction: these accounts, each in all of these markets. A transaction passes a market
+/// writable to all of its instructions or to none, and what is writable is settled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Round {
+    markets: Vec<usize>,
+    accounts: Vec<usize>,
 }
 
-fn covered(claims: &[i64], pools: &[u64]) -> bool {
-    let mut legs = claims.iter().zip(pools);
-    legs.all(|(claim, pool)| u64::try_from(*claim).is_ok_and(|gain| gain <= *pool) || *claim <= 0)
+/// First the losers, together with those who lose in the same markets; at last everybody with a gain.
+fn rounds(claims: &[Vec<i64>]) -> Vec<Round> {
+    let markets_where = |legs: &[i64], wanted: fn(i64) -> bool| -> Vec<usize> {
+        let legs = legs.iter().enumerate();
+        legs.filter(|(_, claim)| wanted(**claim))
+            .map(|(market, _)| market)
+            .collect()
+    };
+    let mut losers: BTreeMap<Vec<usize>, Vec<usize>> = BTreeMap::new();
+    let mut winners = Round {
+        markets: Vec::new(),
+        accounts: Vec::new(),
+    };
+    for (account, legs) in claims.iter().enumerate() {
+        let lost = markets_where(legs, |claim| claim < 0);
+        if !lost.is_empty() {
+            losers.entry(lost).or_default().push(account);
+        }
+        let won = markets_where(legs, |claim| claim > 0);
+        if !won.is_empty() {
+            winners.accounts.push(account);
+            winners.markets.extend(won);
+        }
+    }
+    winners.markets.sort_unstable();
+    winners.markets.dedup();
+    let mut rounds: Vec<Round> = losers
+        .into_iter()
+        .map(|(markets, accounts)| Round { markets, accounts })
+        .collect();
+    if !winners.accounts.is_empty() {
+        rounds.push(winners);
+    }
+    rounds
 }
 
 #[cfg(test)]
 mod tests {
-    use super::order;
+    use super::{rounds, Round};
+
+    fn round(markets: &[usize], accounts: &[usize]) -> Round {
+        Round {
+            markets: markets.to_vec(),
+            accounts: accounts.to_vec(),
+        }
+    }
 
     #[test]
     fn losers_come_before_those_whom_they_pay() {
         let claims = [vec![70, 0], vec![-100, 0], vec![30, 0]];
-        assert_eq!(order(&claims, vec![0, 0]), [1, 0, 2]);
+        assert_eq!(rounds(&claims), [round(&[0], &[1]), round(&[0], &[0, 2])]);
     }
 
     #[test]
-    fn gains_and_losses_in_two_markets_are_untangled_or_left_for_later() {
-        // The first is paid by the second in one market; each owes the other in another.
-        let tangled = [vec![50, -10], vec![-50, 10]];
-        assert_eq!(order(&tangled, vec![0, 0]), Vec::<usize>::new());
-        assert_eq!(order(&tangled, vec![0, 10]), [1, 0]);
+    fn who_wins_here_and_loses_there_pays_first_and_is_paid_last() {
+        let claims = [vec![50, -10, 0], vec![-50, 10, 0], vec![-5, 0, 0]];
+        let expected = [
+            round(&[0], &[1, 2]),
+            round(&[1], &[0]),
+            round(&[0, 1], &[0, 1]),
+        ];
+        assert_eq!(rounds(&claims), expected);
+    }
+
+    #[test]
+    fn nothing_owed_is_nothing_sent() {
+        assert_eq!(rounds(&[vec![0, 0]]), []);
     }
 }

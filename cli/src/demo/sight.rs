@@ -10,6 +10,8 @@ use plimsoll_client::MarketView;
 
 /// Seconds of index history over which volatility and momentum are measured.
 const HISTORY_SECONDS: i64 = 60;
+/// Levels a side that count as depth: more than all makers together quote.
+const DEPTH_LEVELS: usize = 64;
 const PPM: u128 = 1_000_000;
 
 /// A market as of one read.
@@ -25,6 +27,8 @@ pub struct Sight {
     pub best_bid: Option<u64>,
     /// Ticks.
     pub best_ask: Option<u64>,
+    /// Value of all resting orders, quote atoms.
+    pub depth: u128,
     /// Whether the program takes new risk on this index.
     pub fresh: bool,
     /// Seconds since the index's publish time.
@@ -79,6 +83,16 @@ pub fn held(view: &MarketView, seat: u32) -> Holding {
         .unwrap_or_default()
 }
 
+/// Value of what rests on both sides, quote atoms.
+fn depth(view: &MarketView, now: i64) -> u128 {
+    let tick = u128::from(view.header.params.quote_atoms_per_lot_tick);
+    let sides = [OrderSide::Bid, OrderSide::Ask].into_iter();
+    sides
+        .flat_map(|side| view.levels(side, DEPTH_LEVELS, now))
+        .map(|level| u128::from(level.lots) * u128::from(level.price) * tick)
+        .sum()
+}
+
 /// Index prices of the last minute, in ticks.
 #[derive(Clone, Debug, Default)]
 pub struct IndexHistory(VecDeque<(i64, u64)>);
@@ -96,6 +110,7 @@ impl IndexHistory {
             mark: ticks_of(view, prices.mark),
             best_bid: best(OrderSide::Bid),
             best_ask: best(OrderSide::Ask),
+            depth: depth(view, now),
             fresh: index_is_fresh(&view.header, now),
             index_age: now.saturating_sub(prices.index_time).max(0),
             volatility_ppm: self.volatility_ppm(),

@@ -81,7 +81,7 @@ impl Story {
             makers: 4,
             takers: 6,
             requote_seconds: 9,
-            take_pause_seconds: 12,
+            take_pause_seconds: 6,
             settle_seconds: 180,
         }
     }
@@ -99,7 +99,7 @@ impl Story {
             makers: 2,
             takers: 4,
             requote_seconds: 9,
-            take_pause_seconds: 9,
+            take_pause_seconds: 5,
             settle_seconds: 120,
         }
     }

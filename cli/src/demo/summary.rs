@@ -6,10 +6,13 @@ use anyhow::{bail, Result};
 use plimsoll_client::engine::math;
 
 use super::audit::Audit;
-use super::checks::{self, usd_wide, Check};
+use super::board::price_e8;
+use super::checks::{self, Check};
+use super::money::{dollars, dollars_whole, grouped};
 use super::play::Played;
 use super::story::Story;
-use super::tally::{Kind, Tally};
+use super::tally::{Counts, Kind, Tally};
+use super::tapes::MarketTapes;
 use super::venue::Venue;
 use crate::output;
 
@@ -19,18 +22,26 @@ pub struct Summary {
     markets: String,
     traffic: String,
     refusals: String,
+    fall: String,
     first_trade: String,
     checks: Vec<Check>,
 }
 
 impl Summary {
-    pub fn of(story: &Story, venue: &Venue, audit: &Audit, played: &Played, tally: &Tally) -> Self {
+    pub fn of(
+        story: &Story,
+        (venue, tapes): (&Venue, &[MarketTapes]),
+        audit: &Audit,
+        played: &Played,
+        tally: &Tally,
+    ) -> Self {
         let mut checks = checks::of(audit, played.chain_start, story.minutes());
         checks.extend(of_traffic(tally));
         Self {
             markets: markets(venue, audit, played),
             traffic: traffic(tally),
             refusals: refusals(tally),
+            fall: fall(story, venue, tapes, played),
             first_trade: played.first_trade.map_or_else(
                 || "no trade was seen".to_owned(),
                 |after| format!("first trade {:.1} s after the start", after.as_secs_f32()),
@@ -52,7 +63,11 @@ impl Summary {
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "\n{}\n{}", self.markets, self.traffic)?;
-        writeln!(f, "{}\n{}\n", self.refusals, self.first_trade)?;
+        writeln!(
+            f,
+            "{}\n{}\n{}\n",
+            self.refusals, self.fall, self.first_trade
+        )?;
         for check in &self.checks {
             let verdict = if check.holds { "    OK" } else { "FAILED" };
             writeln!(f, "{verdict}  {}: {}", check.claim, check.figures)?;
@@ -69,35 +84,53 @@ fn markets(venue: &Venue, audit: &Audit, played: &Played) -> String {
         "open interest",
         "fees",
         "funding paid",
+        "depth, most to least",
         "index was stale",
     ];
-    let rows = venue.markets.iter().enumerate().filter_map(|(at, listed)| {
-        let found = audit
-            .markets
-            .iter()
-            .find(|(address, _)| *address == listed.address);
-        let header = &found?.1.header;
-        let silence = played.silences.get(at).copied().unwrap_or_default();
-        let stale = match silence.times {
+    let rows = venue.markets.iter().zip(&played.witnesses);
+    let rows = rows.filter_map(|(listed, seen)| {
+        let own = |(address, _): &&(_, _)| *address == listed.address;
+        let market = &audit.markets.iter().find(own)?.1.header;
+        let stale = match seen.silences {
             0 => "never".to_owned(),
-            times => format!("{times}×, up to {} s old", silence.longest_seconds),
+            times => format!("{times}×, up to {} s", seen.index_age_most),
         };
-        let open = i64::try_from(header.open_interest()).unwrap_or(i64::MAX);
+        let open = i64::try_from(market.open_interest()).unwrap_or(i64::MAX);
         Some(vec![
             listed.symbol.clone(),
-            header.cash.fills_total.to_string(),
-            usd_wide(math::join_unsigned(header.cash.volume)),
+            grouped(u128::from(market.cash.fills_total)),
+            dollars_whole(math::join_unsigned(market.cash.volume)),
             listed.units.position(open),
-            usd_wide(u128::from(header.cash.fees_total)),
-            usd_wide(played.funding_paid.get(at).copied().unwrap_or(0)),
+            dollars(u128::from(market.cash.fees_total)),
+            dollars(seen.funding_paid),
+            format!(
+                "{} to {}",
+                dollars_whole(seen.depth_most),
+                dollars_whole(seen.depth_least.unwrap_or(0))
+            ),
             stale,
         ])
     });
     output::table(&header, rows.collect::<Vec<_>>())
 }
 
+/// Where another venue's perpetual was recorded: how far it fell there, and how far the mark here.
+fn fall(story: &Story, venue: &Venue, tapes: &[MarketTapes], played: &Played) -> String {
+    let markets = venue.markets.iter().zip(tapes).zip(&played.witnesses);
+    let lines = markets.filter_map(|((listed, tape), seen)| {
+        let prints = (story.tape_start..=story.tape_end).filter_map(|at| tape.perpetual(at));
+        Some(format!(
+            "{}: the perpetual elsewhere fell to {}; the mark here never went under {}",
+            listed.symbol,
+            price_e8(prints.min()?),
+            listed.units.price(seen.mark_lowest?)
+        ))
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 fn traffic(tally: &Tally) -> String {
-    let row = |name: &str, counts: super::tally::Counts| {
+    let row = |name: &str, counts: Counts| {
         let numbers = [counts.sent, counts.confirmed, counts.refused, counts.failed];
         let mut row = vec![name.to_owned()];
         row.extend(numbers.map(|number| number.to_string()));

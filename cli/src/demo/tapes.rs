@@ -8,8 +8,11 @@ use plimsoll_localnet::prices::{CsvTape, PricePoint};
 use super::bots::Pressure;
 use super::story::{MarketStory, Story, MARKETS};
 
-/// Seconds before the stretch from which a first price may come: an index is never older at the start.
-const LEAD_SECONDS: i64 = 120;
+/// Seconds before the stretch in which a market's last price is looked for: tapes are silent for up to
+/// thirteen minutes, and a market that existed before has an index, old as it may be.
+const LEAD_SECONDS: i64 = 3_600;
+/// Widest confidence of a price that opens a market, ppm; the program takes no wider one.
+const CONFIDENCE_PPM_MAX: u128 = 5_000;
 /// A price of the other venue older than this says nothing, seconds.
 const PERPETUAL_AGE_MAX: i64 = 30;
 
@@ -22,15 +25,15 @@ pub struct MarketTapes {
 }
 
 impl MarketTapes {
+    /// What the other venue's perpetual last printed, 10^-8 dollars.
+    pub fn perpetual(&self, tape_seconds: i64) -> Option<i64> {
+        newest(&self.perpetual, tape_seconds)
+    }
+
     /// Where the other venue traded at a second of the tape, against the index of that second.
     pub fn pressure(&self, tape_seconds: i64) -> Pressure {
-        let newest = |points: &[PricePoint]| {
-            let due = points.partition_point(|point| point.unix_seconds <= tape_seconds);
-            let last = points.get(due.checked_sub(1)?)?;
-            (tape_seconds - last.unix_seconds <= PERPETUAL_AGE_MAX).then_some(last.price_e8)
-        };
-        let (Some(there), Some(here)) = (newest(&self.perpetual), newest(self.index.points()))
-        else {
+        let here = newest(self.index.points(), tape_seconds);
+        let (Some(there), Some(here)) = (self.perpetual(tape_seconds), here) else {
             return Pressure::default();
         };
         let gap = (i128::from(there) - i128::from(here)) * 1_000_000 / i128::from(here.max(1));
@@ -39,14 +42,36 @@ impl MarketTapes {
         }
     }
 
-    /// Longest stretch without a price, seconds.
-    pub fn longest_silence(&self) -> i64 {
-        let points = self.index.points();
-        let gaps = points.iter().zip(points.iter().skip(1));
-        gaps.map(|(before, after)| after.unix_seconds - before.unix_seconds)
+    /// The last second before the stretch, or its first one, with a price that opens the market.
+    pub fn opening(&self, tape_start: i64) -> Option<i64> {
+        let sure = |point: &&PricePoint| {
+            u128::from(point.conf_e8) * 1_000_000
+                <= u128::from(point.price_e8.unsigned_abs()) * CONFIDENCE_PPM_MAX
+        };
+        let before = self.index.points().iter();
+        before
+            .filter(|point| point.unix_seconds <= tape_start)
+            .rfind(sure)
+            .map(|point| point.unix_seconds)
+    }
+
+    /// Longest stretch without a price that reaches into the story, seconds.
+    pub fn longest_silence(&self, story: &Story) -> i64 {
+        let seconds = self.index.points().iter().map(|point| point.unix_seconds);
+        let next = seconds.clone().skip(1).chain([story.tape_end]);
+        let gaps = seconds.zip(next);
+        gaps.filter(|(_, after)| *after > story.tape_start)
+            .map(|(before, after)| after - before)
             .max()
             .unwrap_or(0)
     }
+}
+
+/// The newest price that is not too old.
+fn newest(points: &[PricePoint], tape_seconds: i64) -> Option<i64> {
+    let due = points.partition_point(|point| point.unix_seconds <= tape_seconds);
+    let last = points.get(due.checked_sub(1)?)?;
+    (tape_seconds - last.unix_seconds <= PERPETUAL_AGE_MAX).then_some(last.price_e8)
 }
 
 /// Where the tapes lie unless the caller says otherwise: the workspace's `data` folder.
@@ -92,7 +117,10 @@ mod tests {
     fn the_recorded_evening_has_its_crash_and_its_silences() {
         let story = Story::whole(None);
         let tapes = open(&folder_default(), &story).expect("the tapes of the repository");
-        let silences: Vec<i64> = tapes.iter().map(|tape| tape.longest_silence()).collect();
+        let silences: Vec<i64> = tapes
+            .iter()
+            .map(|tape| tape.longest_silence(&story))
+            .collect();
         assert!(silences[0] < 15, "AVAX is never silent: {silences:?}");
         assert!(
             silences[1..].iter().all(|silence| *silence > 60),

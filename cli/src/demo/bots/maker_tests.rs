@@ -11,6 +11,7 @@ fn sight(volatility_ppm: u64, fresh: bool) -> Sight {
         mark: 20_000,
         best_bid: None,
         best_ask: None,
+        depth: 0,
         fresh,
         index_age: 0,
         volatility_ppm,

@@ -148,6 +148,7 @@ mod tests {
             mark: 20_000,
             best_bid: None,
             best_ask: None,
+            depth: 0,
             fresh,
             index_age: 0,
             volatility_ppm: 0,
