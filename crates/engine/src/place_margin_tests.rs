@@ -1,7 +1,8 @@
 //! Margin of an order: to the atom, with resting orders, below initial margin and on credit.
 
 use super::*;
-use crate::seats::tests::{LOT_VALUE, MARK};
+use crate::seats::tests::{params, LOT_VALUE, MARK};
+use crate::state::MarketParams;
 
 /// Initial margin of ten lots at the mark, quote atoms: 5% of 5,000,000.
 const MARGIN_OF_TEN: u64 = 250_000;
@@ -38,6 +39,29 @@ fn a_fill_needs_initial_margin_after_its_fee_and_its_loss() {
         assert_eq!(placed.map(|p| p.filled_lots), expected);
         assert_eq!(LOT_VALUE, 500_000);
     }
+}
+
+#[test]
+fn an_order_is_margined_at_the_open_interest_that_it_leaves() {
+    let tiers = MarketParams {
+        open_interest_low: 1_000_000,
+        open_interest_high: 21_000_000,
+        open_interest_max: 20_000_000,
+        ..params()
+    };
+    let mut desk = Desk::with(&[tiers], 600);
+    // 50,000 + 950,000 × 19 / 20 ppm of ten million, the fee of 5,000 and nothing more.
+    let needed = 9_525_000 + 5_000;
+    let maker = desk.join(1, RICH);
+    desk.place(maker, 0, &ask(500, 20)).unwrap();
+    let (short, enough) = (desk.join(2, needed - 1), desk.join(3, needed));
+    let whole = desk.place(short, 0, &bid(500, 20));
+    assert_eq!(whole, Err(EngineError::BelowInitialMargin));
+    assert_eq!(
+        desk.place(enough, 0, &bid(500, 20)).unwrap().filled_lots,
+        20
+    );
+    assert!(desk.risk(enough).meets_initial());
 }
 
 #[test]

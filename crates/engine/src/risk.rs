@@ -226,6 +226,18 @@ pub fn worst_base(params: &MarketParams, base: i64, resting: &Resting) -> Result
 /// price hides no loss).
 #[inline(always)]
 pub fn leg(header: &MarketHeader, held: Holding, resting: &Resting, now: i64) -> Result<LegRisk> {
+    leg_at(header, held, resting, header.open_interest(), now)
+}
+
+/// The same at another open interest: the one that an order would leave.
+#[inline(always)]
+pub fn leg_at(
+    header: &MarketHeader,
+    held: Holding,
+    resting: &Resting,
+    open_interest: u64,
+    now: i64,
+) -> Result<LegRisk> {
     if held.base == 0 && resting.bid_lots | resting.ask_lots == 0 {
         return Ok(flat_leg(held.quote));
     }
@@ -234,7 +246,7 @@ pub fn leg(header: &MarketHeader, held: Holding, resting: &Resting, now: i64) ->
     let size = held.base.unsigned_abs();
     let worst = worst_base(params, held.base, resting)?;
     let fraction =
-        size_fraction(params, worst)?.max(open_interest_fraction(params, header.open_interest())?);
+        size_fraction(params, worst)?.max(open_interest_fraction(params, open_interest)?);
     let notional = mark.value_ceil(size)?;
     let worst_notional = if worst == size {
         notional

@@ -156,8 +156,8 @@ pub fn place(
     }
     let becomes = Becoming::of(market.header, &seat, held, request.side, plan, resting_lots)?;
     becomes.check_size(market.header)?;
-    check_open_interest(&market.as_ref(), request.side, held, plan)?;
-    let margin = check_margin(market.header, trader, held, &seat, &becomes, env)?;
+    let leaves = open_interest_after(&market.as_ref(), request.side, held, plan)?;
+    let margin = check_margin(market.header, trader, held, &seat, &becomes, leaves, env)?;
     if margin == Margin::Reducing && resting_lots != 0 && !request.reduce_only {
         return Err(EngineError::TradeWorsensRisk);
     }
@@ -297,20 +297,22 @@ impl Becoming {
     }
 }
 
-/// Open interest may not rise above the market's cap. The exact rise is computed only where an upper
-/// bound of it would not fit.
-fn check_open_interest(
+/// Open interest that the fills leave, which may not rise above the market's cap and which margin grows
+/// with. It is exact where an upper bound of it would not do.
+fn open_interest_after(
     market: &arena::MarketRef<'_>,
     side: OrderSide,
     held: Holding,
     plan: &MatchPlan,
-) -> Result<()> {
+) -> Result<u64> {
     let header = market.header;
     let sizes = header.params.lot_sizes();
     let open_interest = header.open_interest();
     let filled = sizes.base_atoms(BaseLots(plan.filled_lots))?;
-    if math::add(open_interest, filled)? <= header.params.open_interest_max || filled == 0 {
-        return Ok(());
+    let bound = math::add(open_interest, filled)?;
+    let params = &header.params;
+    if bound <= params.open_interest_low.min(params.open_interest_max) || filled == 0 {
+        return Ok(bound);
     }
     let mut rise = longs_rise(side, held.base, filled)?;
     for (at, step) in plan.fills().enumerate() {
@@ -330,11 +332,13 @@ fn check_open_interest(
         let lots = sizes.base_atoms(BaseLots(step.lots))?;
         rise = math::add_signed(rise, longs_rise(side.opposite(), base, lots)?)?;
     }
-    if rise > 0 && math::add(open_interest, rise.unsigned_abs())? > header.params.open_interest_max
-    {
+    let after = open_interest
+        .checked_add_signed(rise)
+        .ok_or(EngineError::Overflow)?;
+    if rise > 0 && after > params.open_interest_max {
         return Err(EngineError::OpenInterestCapExceeded);
     }
-    Ok(())
+    Ok(after)
 }
 
 /// Change of max(base, 0) by buying or selling `size`.
@@ -355,17 +359,19 @@ enum Margin {
     Reducing,
 }
 
-/// Initial margin after the order; below it, or on credit, the reducing rule of spec §5.
+/// Initial margin after the order, at the open interest that it leaves; below it, or on credit, the reducing rule of spec §5.
 fn check_margin(
     header: &MarketHeader,
     trader: &Trader,
     held: Holding,
     seat: &Seat,
     becomes: &Becoming,
+    leaves: u64,
     env: &Env,
 ) -> Result<Margin> {
+    // Before and after at the same open interest, so that only the order makes the difference.
     let account = |held: Holding, resting: &Resting| -> Result<AccountRisk> {
-        let mut legs = risk::leg(header, held, resting, env.now)?;
+        let mut legs = risk::leg_at(header, held, resting, leaves, env.now)?;
         legs.add(&trader.other_legs)?;
         AccountRisk::of(&trader.cash, &legs)
     };

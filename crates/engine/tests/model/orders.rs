@@ -9,7 +9,7 @@ use plimsoll_engine::units::{BaseLots, Ticks};
 use plimsoll_engine::{position, risk, EngineError};
 
 use super::book::{OrderModel, Outcome, Parties, StepModel};
-use super::ledger::{big, ceil, leg, unit, Risk};
+use super::ledger::{big, ceil, leg, unit, Quote, Risk};
 use super::{address_of, World};
 
 fn fee(cash: &BigInt, ppm: u32) -> BigInt {
@@ -115,8 +115,8 @@ impl World {
         if out.rests != 0 && resting - own_gone >= state.seats[&account].slots {
             return Err(EngineError::OrderSlotsFull);
         }
-        self.foretell_open_interest(account, market, buys, &out)?;
-        self.foretell_margin(account, market, request, &out)?;
+        let leaves = self.foretell_open_interest(account, market, buys, &out)?;
+        self.foretell_margin(account, market, request, &out, leaves)?;
         Ok(out)
     }
 
@@ -126,7 +126,7 @@ impl World {
         market: usize,
         buys: bool,
         out: &Outcome,
-    ) -> Result<(), EngineError> {
+    ) -> Result<u64, EngineError> {
         let state = &self.markets[market];
         let lot = i128::from(state.header.params.base_atoms_per_lot);
         let sign = if buys { lot } else { -lot };
@@ -147,7 +147,7 @@ impl World {
         if after > before && after > i128::from(state.header.params.open_interest_max) {
             return Err(EngineError::OpenInterestCapExceeded);
         }
-        Ok(())
+        Ok(after as u64)
     }
 
     fn foretell_margin(
@@ -156,6 +156,7 @@ impl World {
         market: usize,
         request: &OrderRequest,
         out: &Outcome,
+        leaves: u64,
     ) -> Result<(), EngineError> {
         let (state, now) = (&self.markets[market], self.env.now);
         let params = &state.header.params;
@@ -184,7 +185,10 @@ impl World {
             seat.rest(buys, out.price, out.rests);
         }
         let others = self.legs(account, &[market]);
-        let at = state.quote(now);
+        let at = Quote {
+            open_interest: leaves,
+            ..state.quote(now)
+        };
         let risk = |seat, claimed: &BigInt| -> Risk {
             let mut legs = leg(&at, seat, claimed);
             legs.add(&others);
