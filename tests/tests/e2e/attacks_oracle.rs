@@ -206,7 +206,9 @@ fn attack_05_wrong_owner_is_refused() {
 #[test]
 fn attack_05_wrong_feed_id_is_refused() {
     refused(EngineError::FeedWrongId, |message| message.feed_id[31] ^= 1);
-    refused(EngineError::FeedWrongId, |message| message.feed_id = [0; 32]);
+    refused(EngineError::FeedWrongId, |message| {
+        message.feed_id = [0; 32]
+    });
     // Another market's sound feed is no feed of this one.
     let mut world = World::trading(&[AVAX, "SOL"]);
     world.advance(1);
@@ -298,7 +300,11 @@ fn attack_06_reduce_only_trades_while_the_index_is_stale() {
     let mut world = silent();
     let order = ask(HERE - 50, 100).ioc().reduce_only();
     world.place("ann", AVAX, order).unwrap();
-    assert_eq!(world.holding("ann", AVAX).base, 0, "clipped to the position");
+    assert_eq!(
+        world.holding("ann", AVAX).base,
+        0,
+        "clipped to the position"
+    );
     assert_eq!(world.holding("bob", AVAX).base, 0);
     // The flat leg settles whatever the index says.
     world.settle("ann", &[AVAX]).unwrap();
@@ -308,7 +314,11 @@ fn attack_06_reduce_only_trades_while_the_index_is_stale() {
 #[test]
 fn attack_06_new_risk_is_refused_while_the_index_is_stale() {
     let mut world = silent();
-    for order in [bid(HERE - 200, 1), ask(HERE - 50, 1), ask(HERE - 50, 100).ioc()] {
+    for order in [
+        bid(HERE - 200, 1),
+        ask(HERE - 50, 1),
+        ask(HERE - 50, 100).ioc(),
+    ] {
         for name in ["ann", "bob", "cid"] {
             world.assert_rejected(EngineError::IndexStale, |world| {
                 world.place(name, AVAX, order)

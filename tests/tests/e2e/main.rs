@@ -8,7 +8,9 @@
     reason = "a test that cannot go on has failed: the panic names the line"
 )]
 
+mod attacks_oracle;
 mod cancel;
+mod conformance;
 mod create_market;
 mod custody;
 mod deposit;
@@ -18,8 +20,10 @@ mod margin_accounts;
 mod place_order;
 mod place_order_rejections;
 mod place_orders;
+mod random_bytecode;
 mod refresh_mark;
 mod seats;
+mod sequence;
 mod settle;
 mod sweep_fees;
 mod withdraw;
