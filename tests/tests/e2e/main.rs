@@ -8,7 +8,9 @@
     reason = "a test that cannot go on has failed: the panic names the line"
 )]
 
+mod attacks_funding;
 mod attacks_oracle;
+mod attacks_trading;
 mod cancel;
 mod conformance;
 mod create_market;
