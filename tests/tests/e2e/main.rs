@@ -10,6 +10,7 @@
 
 mod attacks_funding;
 mod attacks_oracle;
+mod attacks_rounding;
 mod attacks_trading;
 mod cancel;
 mod conformance;
