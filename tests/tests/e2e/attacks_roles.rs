@@ -15,13 +15,15 @@ pub struct Role {
     pub swaps: Vec<(Pubkey, &'static str)>,
 }
 
-const ACCOUNT: &str = "WrongAccount";
-const AUTHORITY: &str = "NotAuthorized";
-const MARKETS: &str = "WrongMarketAccounts";
-const SHARD: &str = "WrongCustodyShard";
-const PROGRAM: &str = "anchor: InvalidProgramId";
+pub const TOKEN_2022: Pubkey =
+    Pubkey::from_str_const("TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb");
+pub const ACCOUNT: &str = "WrongAccount";
+pub const AUTHORITY: &str = "NotAuthorized";
+pub const MARKETS: &str = "WrongMarketAccounts";
+pub const SHARD: &str = "WrongCustodyShard";
+pub const PROGRAM: &str = "anchor: InvalidProgramId";
 
-fn signer(name: &'static str, stranger: &'static str) -> Role {
+pub fn signer(name: &'static str, stranger: &'static str) -> Role {
     Role {
         name,
         stranger: Some(stranger),
@@ -30,7 +32,7 @@ fn signer(name: &'static str, stranger: &'static str) -> Role {
 }
 
 /// Anybody may pay.
-fn payer() -> Role {
+pub fn payer() -> Role {
     Role {
         name: "payer",
         stranger: None,
@@ -38,7 +40,7 @@ fn payer() -> Role {
     }
 }
 
-fn account(name: &'static str, swaps: &[(Pubkey, &'static str)]) -> Role {
+pub fn account(name: &'static str, swaps: &[(Pubkey, &'static str)]) -> Role {
     Role {
         name,
         stranger: None,
@@ -47,17 +49,17 @@ fn account(name: &'static str, swaps: &[(Pubkey, &'static str)]) -> Role {
 }
 
 /// Addresses that stand in for others.
-struct Cast {
-    exchange: Pubkey,
-    fund: Pubkey,
-    margin: fn(&Stage, &str) -> Pubkey,
-    avax: Pubkey,
-    sol: Pubkey,
-    avax_mark: Pubkey,
-    sol_mark: Pubkey,
-    shards: [Pubkey; 2],
-    token_2022: Pubkey,
-    treasury: Pubkey,
+pub struct Cast {
+    pub exchange: Pubkey,
+    pub fund: Pubkey,
+    pub margin: fn(&Stage, &str) -> Pubkey,
+    pub avax: Pubkey,
+    pub sol: Pubkey,
+    pub avax_mark: Pubkey,
+    pub sol_mark: Pubkey,
+    pub shards: [Pubkey; 2],
+    pub token_2022: Pubkey,
+    pub treasury: Pubkey,
 }
 
 fn margin(stage: &Stage, name: &str) -> Pubkey {
@@ -65,7 +67,7 @@ fn margin(stage: &Stage, name: &str) -> Pubkey {
 }
 
 impl Stage {
-    fn cast(&self) -> Cast {
+    pub fn cast(&self) -> Cast {
         let (world, home) = (&self.world, &self.world.addresses);
         let (avax, sol) = (world.market_address(AVAX), world.market_address(SOL));
         Cast {
@@ -77,7 +79,7 @@ impl Stage {
             avax_mark: home.mark(&avax),
             sol_mark: home.mark(&sol),
             shards: [home.custody_shard(0), home.custody_shard(1)],
-            token_2022: plimsoll_testkit_token_2022(),
+            token_2022: TOKEN_2022,
             treasury: world.treasury(),
         }
     }
@@ -172,10 +174,20 @@ impl Stage {
             "settle" => vec![
                 account(
                     "margin account",
-                    &[(of("cid"), MARKETS), (of("bob"), MARKETS), (cast.fund, ACCOUNT)],
+                    &[
+                        (of("cid"), MARKETS),
+                        (of("bob"), MARKETS),
+                        (cast.fund, ACCOUNT),
+                    ],
                 ),
-                account("first market", &[(cast.sol, MARKETS), (self.rival_market, MARKETS)]),
-                account("second market", &[(cast.avax, MARKETS), (cast.sol_mark, MARKETS)]),
+                account(
+                    "first market",
+                    &[(cast.sol, MARKETS), (self.rival_market, MARKETS)],
+                ),
+                account(
+                    "second market",
+                    &[(cast.avax, MARKETS), (cast.sol_mark, MARKETS)],
+                ),
             ],
             "remove_expired_order" => vec![account(
                 "market",
@@ -190,7 +202,11 @@ impl Stage {
                 owner(),
                 account(
                     "margin account",
-                    &[(of("ann"), AUTHORITY), (rival_margin, AUTHORITY), (cast.fund, ACCOUNT)],
+                    &[
+                        (of("ann"), AUTHORITY),
+                        (rival_margin, AUTHORITY),
+                        (cast.fund, ACCOUNT),
+                    ],
                 ),
                 account(
                     "market",
@@ -208,7 +224,11 @@ impl Stage {
                 ),
                 account(
                     "margin account",
-                    &[(of("bob"), ACCOUNT), (rival_margin, ACCOUNT), (cast.avax_mark, ACCOUNT)],
+                    &[
+                        (of("bob"), ACCOUNT),
+                        (rival_margin, ACCOUNT),
+                        (cast.avax_mark, ACCOUNT),
+                    ],
                 ),
                 account(
                     "market",
@@ -224,7 +244,11 @@ impl Stage {
                 owner(),
                 account(
                     "margin account",
-                    &[(of("ann"), AUTHORITY), (rival_margin, AUTHORITY), (cast.avax, ACCOUNT)],
+                    &[
+                        (of("ann"), AUTHORITY),
+                        (rival_margin, AUTHORITY),
+                        (cast.avax, ACCOUNT),
+                    ],
                 ),
             ],
             "grow_market" => vec![account(
@@ -239,180 +263,4 @@ impl Stage {
             _ => return None,
         })
     }
-
-    fn cash_roles(&self, instruction: &str) -> Option<Vec<Role>> {
-        let cast = self.cast();
-        let rival = &self.rival;
-        let rival_margin = rival.margin_account(&Actor::from("mallory").key(), 0);
-        let of = |name: &str| (cast.margin)(self, name);
-        let tokens = |name: &str| Actor::from(name).token_account();
-        let token_program = || {
-            let swaps = [(cast.token_2022, ACCOUNT), (Pubkey::default(), ACCOUNT)];
-            account("token program", &swaps)
-        };
-        let exchange = |expected| {
-            let swaps = [(rival.exchange, expected), (cast.fund, ACCOUNT)];
-            account("exchange", &swaps)
-        };
-        let shard = |name, other: Pubkey| {
-            let swaps = [
-                (other, SHARD),
-                (rival.custody_shard(0), SHARD),
-                (tokens("mallory"), SHARD),
-                (cast.fund, SHARD),
-            ];
-            account(name, &swaps)
-        };
-        let custody = || {
-            let swaps = [
-                (rival.custody_authority, ACCOUNT),
-                (Actor::from("mallory").key(), ACCOUNT),
-            ];
-            account("custody authority", &swaps)
-        };
-        let fund = || {
-            let swaps = [(rival.default_fund, ACCOUNT), (cast.exchange, ACCOUNT)];
-            account("default fund", &swaps)
-        };
-        Some(match instruction {
-            "deposit" => vec![
-                signer("depositor", "token: OwnerMismatch"),
-                exchange(SHARD),
-                account("margin account", &[(rival_margin, ACCOUNT), (cast.fund, ACCOUNT)]),
-                account(
-                    "source",
-                    &[
-                        (tokens("bob"), "token: OwnerMismatch"),
-                        (self.other_tokens, "token: MintMismatch"),
-                        (cast.shards[1], "token: OwnerMismatch"),
-                        (self.other_mint, ACCOUNT),
-                    ],
-                ),
-                shard("custody shard", cast.shards[1]),
-                token_program(),
-            ],
-            "withdraw" => vec![
-                signer("owner", AUTHORITY),
-                exchange(ACCOUNT),
-                account(
-                    "margin account",
-                    &[(of("bob"), AUTHORITY), (rival_margin, AUTHORITY), (cast.fund, ACCOUNT)],
-                ),
-                shard("custody shard", cast.shards[1]),
-                custody(),
-                account(
-                    "destination",
-                    &[
-                        (self.other_tokens, "token: MintMismatch"),
-                        (cast.shards[0], "DuplicateAccount"),
-                        (self.other_mint, ACCOUNT),
-                    ],
-                ),
-                token_program(),
-                account("first market", &[(cast.sol, MARKETS), (self.rival_market, MARKETS)]),
-                account("second market", &[(cast.avax, MARKETS), (cast.sol_mark, MARKETS)]),
-            ],
-            "sweep_fees" => vec![
-                exchange(ACCOUNT),
-                fund(),
-                account(
-                    "market",
-                    &[
-                        (self.rival_market, ACCOUNT),
-                        (self.blank_markets[0], ACCOUNT),
-                        (cast.avax_mark, ACCOUNT),
-                    ],
-                ),
-            ],
-            "collect_treasury" => vec![
-                exchange(ACCOUNT),
-                fund(),
-                shard("custody shard", cast.shards[1]),
-                custody(),
-                account(
-                    "treasury",
-                    &[(tokens("mallory"), ACCOUNT), (cast.shards[1], ACCOUNT)],
-                ),
-                token_program(),
-            ],
-            "rebalance_custody" => vec![
-                exchange(SHARD),
-                shard("from", cast.shards[1]),
-                shard("to", cast.shards[0]),
-                custody(),
-                token_program(),
-            ],
-            _ => return None,
-        })
-    }
-
-    fn admin_roles(&self, instruction: &str) -> Option<Vec<Role>> {
-        let cast = self.cast();
-        let rival = &self.rival;
-        let gus = Actor::from("gus").key();
-        let fresh = self.world.addresses.margin_account(&gus, 9);
-        let system = || account("system program", &[(cast.token_2022, PROGRAM)]);
-        let sysvar = || {
-            let swaps = [(self.other_tokens, ACCOUNT), (cast.exchange, ACCOUNT)];
-            account("instructions sysvar", &swaps)
-        };
-        let exchange = || {
-            let swaps = [(rival.exchange, AUTHORITY), (cast.fund, ACCOUNT)];
-            account("exchange", &swaps)
-        };
-        let new = |name: &'static str, taken: Pubkey| {
-            account(name, &[(taken, ACCOUNT), (fresh, ACCOUNT)])
-        };
-        Some(match instruction {
-            "create_margin_account" => vec![
-                signer("owner", ACCOUNT),
-                account("exchange", &[(rival.exchange, ACCOUNT), (cast.fund, ACCOUNT)]),
-                account("margin account", &[(fresh, ACCOUNT), ((cast.margin)(self, "ann"), ACCOUNT)]),
-                system(),
-            ],
-            "initialize_exchange" => vec![
-                payer(),
-                signer("authority", ACCOUNT),
-                account("mint", &[(self.other_mint, ACCOUNT), (cast.treasury, "MintNotPlain")]),
-                new("exchange", cast.exchange),
-                new("default fund", cast.fund),
-                account("treasury", &[(self.other_tokens, ACCOUNT), (cast.fund, ACCOUNT)]),
-                account("token program", &[(cast.token_2022, "MintNotPlain")]),
-                system(),
-                sysvar(),
-            ],
-            "create_custody_shard" => vec![
-                payer(),
-                signer("authority", AUTHORITY),
-                exchange(),
-                account("mint", &[(self.other_mint, ACCOUNT)]),
-                new("custody shard", cast.shards[0]),
-                account("token program", &[(cast.token_2022, ACCOUNT)]),
-                system(),
-                sysvar(),
-            ],
-            "create_market" => vec![
-                payer(),
-                signer("authority", AUTHORITY),
-                exchange(),
-                account(
-                    "market",
-                    &[
-                        // The mark's address is another market's.
-                        (self.blank_markets[1], ACCOUNT),
-                        (cast.avax, ACCOUNT),
-                        (gus, "ParameterOutOfBounds"),
-                    ],
-                ),
-                new("mark", cast.avax_mark),
-                system(),
-                sysvar(),
-            ],
-            _ => return None,
-        })
-    }
-}
-
-fn plimsoll_testkit_token_2022() -> Pubkey {
-    Pubkey::from_str_const("TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb")
 }

@@ -59,6 +59,7 @@ impl Stage {
         world.trader("bob", MILLION, &[SOL, AVAX]);
         world.trader("mallory", MILLION, &[AVAX]);
         world.trader("cid", MILLION, &[]);
+        world.deposit_through("cid", 1, MILLION).unwrap();
         world.trader("eve", 0, &[AVAX]);
         world.trader("fay", 0, &[]);
         for wallet in ["gus", "dan", "keeper", "rival", "third"] {
@@ -113,8 +114,7 @@ impl Stage {
         self.rival_market = market.pubkey();
         let args = World::exchange_args();
         let treasury = world.treasury();
-        let exchange =
-            instructions::initialize_exchange(&self.rival, rival, rival, treasury, args);
+        let exchange = instructions::initialize_exchange(&self.rival, rival, rival, treasury, args);
         let shard = instructions::create_custody_shard(&self.rival, rival, rival, 0);
         world.send(&[exchange, shard], &["rival".into()]).unwrap();
         let spec = MarketSpec::preset(AVAX);
@@ -135,8 +135,7 @@ impl Stage {
             instructions::refresh_mark(&self.rival, self.rival_market, &[world.feed(AVAX, 0)]);
         let margin = self.rival.margin_account(&mallory.key(), 0);
         let account = instructions::create_margin_account(&self.rival, mallory.key(), 0);
-        let seat =
-            instructions::claim_seat(&program, mallory.key(), margin, self.rival_market, 16);
+        let seat = instructions::claim_seat(&program, mallory.key(), margin, self.rival_market, 16);
         let mut all = vec![refresh, account];
         all.extend(seat);
         world.send(&all, &[mallory]).unwrap();
@@ -183,17 +182,29 @@ impl Stage {
         vec![
             call("place_order", ann.place_order(order)),
             call("place_orders", ann.place_orders(vec![order, order])),
-            call("cancel_order", ann.cancel_order(seat, block, resting.sequence)),
-            call("cancel_order_by_client_id", ann.cancel_order_by_client_id(seat, 7)),
+            call(
+                "cancel_order",
+                ann.cancel_order(seat, block, resting.sequence),
+            ),
+            call(
+                "cancel_order_by_client_id",
+                ann.cancel_order_by_client_id(seat, 7),
+            ),
             call("cancel_all_orders", ann.cancel_all_orders(seat, 8)),
             call("deposit", world.deposit_ix("ann", 0, 5_000)),
             call("refresh_mark", world.refresh_ix(AVAX)),
             call("settle", world.settle_ix("ann", &[AVAX, SOL])),
             call("withdraw", world.withdraw_ix("ann", 0, 7_000)),
-            call("remove_expired_order", world.remove_expired_ix(AVAX, old_block, old.sequence)),
+            call(
+                "remove_expired_order",
+                world.remove_expired_ix(AVAX, old_block, old.sequence),
+            ),
             call("claim_seat", claim),
             call("release_seat", world.release_seat_ix("eve", AVAX)),
-            call("create_margin_account", world.create_margin_account_ix("gus")),
+            call(
+                "create_margin_account",
+                world.create_margin_account_ix("gus"),
+            ),
             call("set_delegate", world.set_delegate_ix("ann", &key("dan"))),
             call("close_margin_account", world.close_margin_account_ix("fay")),
             call("sweep_fees", world.sweep_fees_ix(AVAX)),
@@ -261,10 +272,23 @@ fn trade_and_settle(world: &mut World) {
 
 fn keyring() -> Vec<Keypair> {
     let names = [
-        "ann", "bob", "mallory", "cid", "eve", "fay", "gus", "dan", "keeper", "rival", "third",
+        "ann",
+        "bob",
+        "mallory",
+        "cid",
+        "eve",
+        "fay",
+        "gus",
+        "dan",
+        "keeper",
+        "rival",
+        "third",
         "authority",
     ];
-    let mut ring: Vec<Keypair> = names.iter().map(|name| Actor::from(*name).keypair()).collect();
+    let mut ring: Vec<Keypair> = names
+        .iter()
+        .map(|name| Actor::from(*name).keypair())
+        .collect();
     for market in ["NEW", "NEWER", AVAX, SOL, "rival"] {
         ring.push(World::market_keypair(market));
     }
@@ -309,6 +333,8 @@ pub fn with_account(instruction: &Instruction, place: usize, account: Pubkey) ->
 /// The call with one more account behind the others.
 pub fn with_extra(instruction: &Instruction, account: Pubkey) -> Instruction {
     let mut changed = instruction.clone();
-    changed.accounts.push(AccountMeta::new_readonly(account, false));
+    changed
+        .accounts
+        .push(AccountMeta::new_readonly(account, false));
     changed
 }

@@ -8,9 +8,13 @@
     reason = "a test that cannot go on has failed: the panic names the line"
 )]
 
+mod attacks_accounts;
 mod attacks_funding;
 mod attacks_oracle;
+mod attacks_roles;
+mod attacks_roles_of_cash;
 mod attacks_rounding;
+mod attacks_stage;
 mod attacks_trading;
 mod cancel;
 mod conformance;
