@@ -9,7 +9,9 @@
 )]
 
 mod attacks_accounts;
+mod attacks_authority;
 mod attacks_funding;
+mod attacks_identity;
 mod attacks_oracle;
 mod attacks_roles;
 mod attacks_roles_of_cash;
