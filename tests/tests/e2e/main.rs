@@ -10,8 +10,10 @@
 
 mod attacks_accounts;
 mod attacks_authority;
+mod attacks_extremes;
 mod attacks_funding;
 mod attacks_identity;
+mod attacks_numbers;
 mod attacks_oracle;
 mod attacks_roles;
 mod attacks_roles_of_cash;

@@ -1,0 +1,145 @@
+//! Attacks by numbers: zero, one, the largest and the most negative pattern in every numeric argument of every
+//! instruction (row 37). What they do together is in `attacks_extremes`.
+
+use plimsoll_engine::state::MarketParams;
+
+use super::attacks_stage::{assert_no_panic, reason, Stage};
+
+/// One numeric argument: its name, where it lies behind the discriminator, and its bytes.
+type Number = (&'static str, usize, usize);
+
+/// Fields of an order, by width.
+const ORDER: [(&str, usize); 10] = [
+    ("seat", 4),
+    ("side", 1),
+    ("time in force", 1),
+    ("self trade", 1),
+    ("reduce only", 1),
+    ("steps", 1),
+    ("price", 8),
+    ("lots", 8),
+    ("client id", 8),
+    ("expiry", 8),
+];
+
+fn laid_out(fields: &[(&'static str, usize)]) -> Vec<Number> {
+    let mut at = 0;
+    fields
+        .iter()
+        .map(|(name, width)| {
+            at += width;
+            (*name, at - width, *width)
+        })
+        .filter(|(name, _, _)| !name.starts_with('_'))
+        .collect()
+}
+
+/// Arguments of an instruction in order; a name that begins with `_` is no number. `None`: no such row.
+fn fields(instruction: &str) -> Option<Vec<(&'static str, usize)>> {
+    Some(match instruction {
+        "place_order" => ORDER.to_vec(),
+        "place_orders" => [&[("length", 4)], &ORDER[..], &ORDER[..]].concat(),
+        "cancel_order" => vec![("seat", 4), ("order", 4), ("sequence", 8)],
+        "cancel_order_by_client_id" => vec![("seat", 4), ("client id", 8)],
+        "cancel_all_orders" => vec![("seat", 4), ("limit", 1)],
+        "deposit" | "withdraw" => vec![("shard", 1), ("amount", 8)],
+        "remove_expired_order" => vec![("order", 4), ("sequence", 8)],
+        "claim_seat" => vec![("slots", 1)],
+        "create_margin_account" => vec![("sub-account", 2)],
+        "set_delegate" => vec![("_delegate", 32)],
+        "collect_treasury" | "create_custody_shard" => vec![("shard", 1)],
+        "rebalance_custody" => vec![("from", 1), ("to", 1), ("amount", 8)],
+        "initialize_exchange" => vec![
+            ("_guardian", 32),
+            ("timelock", 4),
+            ("tightening timelock", 4),
+            ("default fund's share", 4),
+            ("keepers' share", 4),
+            ("treasury's share", 4),
+        ],
+        "create_market" => {
+            let words = (std::mem::offset_of!(MarketParams, feeds_len) - 80) / 4;
+            let mut all = vec![("_symbol", 16)];
+            all.extend([("u64 parameter", 8)].repeat(10));
+            all.extend([("u32 parameter", 4)].repeat(words));
+            all.extend([("u8 parameter", 1)].repeat(8));
+            all.push(("_feed ids", 96));
+            all.extend([("reserved word", 8)].repeat(8));
+            all
+        }
+        "refresh_mark"
+        | "settle"
+        | "release_seat"
+        | "close_margin_account"
+        | "sweep_fees"
+        | "grow_market" => Vec::new(),
+        _ => return None,
+    })
+}
+
+/// Zero, one, two, the largest and its neighbours, and the patterns around the most negative integer.
+pub fn extremes(width: usize) -> Vec<u64> {
+    let largest = u64::MAX >> (64 - 8 * width);
+    let middle = largest / 2;
+    vec![
+        0,
+        1,
+        2,
+        middle - 1,
+        middle,
+        middle + 1,
+        middle + 2,
+        largest - 1,
+        largest,
+    ]
+}
+
+#[test]
+fn attack_37_every_numeric_argument_at_its_extremes_is_an_error_not_a_panic() {
+    let stage = Stage::set();
+    let mut world = stage.world.clone();
+    for call in &stage.calls {
+        let fields = fields(call.name).unwrap_or_else(|| panic!("{}: no row", call.name));
+        let covered: usize = fields.iter().map(|(_, width)| width).sum();
+        let arguments = call.instruction.data.len() - 8;
+        assert_eq!(covered, arguments, "{}: bytes of arguments", call.name);
+        for (name, at, width) in laid_out(&fields) {
+            for value in extremes(width) {
+                let mut changed = call.instruction.clone();
+                changed.data[8 + at..8 + at + width].copy_from_slice(&value.to_le_bytes()[..width]);
+                let what = format!("{} with {name} at {at} = {value}", call.name);
+                let before = world.snapshot();
+                match stage.attempt(&mut world, &changed) {
+                    Ok(_) => {
+                        world.assert_sound();
+                        world = stage.world.clone();
+                    }
+                    Err(rejected) => {
+                        assert_no_panic(&what, &rejected.logs);
+                        let named = !reason(&rejected).contains("ProgramFailedToComplete");
+                        assert!(named, "{what}: {rejected:?}");
+                        world.assert_unchanged(&before);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn attack_37_arguments_cut_short_are_errors_not_panics() {
+    let stage = Stage::set();
+    let mut world = stage.world.clone();
+    for call in &stage.calls {
+        for length in 0..call.instruction.data.len() {
+            let mut changed = call.instruction.clone();
+            changed.data.truncate(length);
+            let before = world.snapshot();
+            match stage.attempt(&mut world, &changed) {
+                Ok(sent) => panic!("{} cut to {length}: {:?}", call.name, sent.events),
+                Err(rejected) => assert_no_panic(call.name, &rejected.logs),
+            }
+            world.assert_unchanged(&before);
+        }
+    }
+}
