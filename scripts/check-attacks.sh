@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Holds docs/attacks.md against the code: every test that a row names exists and runs, every test that is named after an
-# attack stands in its row, and a row without tests says that its part of the program is a later stage.
+# Holds docs/attacks.md against the code: every test that a row names exists and runs on the bytecode, every test that is
+# named after an attack, there or beside the engine, stands in its row, and a row without tests says that its part of the
+# program is a later stage. A test of the engine may share its name with the one that repeats it on the bytecode.
 #
 # A row is `| NN | attack | what must happen | tests |`; the last cell is a list of `attack_NN_...` or "later stage".
 set -euo pipefail
@@ -32,18 +33,24 @@ awk -F '|' -v named="$work/named" '
 touch "$work/named"
 sort -u "$work/named" -o "$work/named"
 
-# Tests as written in the code, whether committed yet or not; an ignored one does not count.
-git ls-files --cached --others --exclude-standard '*.rs' | while read -r file; do
-  [ -f "$file" ] && awk '
-    /#\[ignore/ { ignored = 1 }
-    match($0, /fn attack_[0-9][0-9]_[a-z0-9_]+/) { if (!ignored) print substr($0, RSTART + 3, RLENGTH - 3) }
-    /fn / { ignored = 0 }
-  ' "$file"
-done | sort >"$work/written"
+# Tests as written in the code, whether committed yet or not, by path; an ignored one does not count.
+written() {
+  git ls-files --cached --others --exclude-standard -- "$@" | while read -r file; do
+    [ -f "$file" ] && awk '
+      /#\[ignore/ { ignored = 1 }
+      match($0, /fn attack_[0-9][0-9]_[a-z0-9_]+/) { if (!ignored) print substr($0, RSTART + 3, RLENGTH - 3) }
+      /fn / { ignored = 0 }
+    ' "$file"
+  done | sort
+}
+written 'tests/*.rs' >"$work/bytecode"
+written '*.rs' | sort -u >"$work/anywhere"
 
-comm -23 "$work/named" <(sort -u "$work/written") | sed 's/$/ stands in the table but is no test that runs/' >>"$work/problems"
-comm -13 "$work/named" <(sort -u "$work/written") | sed 's/$/ is a test that no row of the table names/' >>"$work/problems"
-uniq -d "$work/written" | sed 's/$/ is the name of two tests/' >>"$work/problems"
+{
+  comm -23 "$work/named" <(sort -u "$work/bytecode") | sed 's/$/ stands in the table but is no test on the bytecode/'
+  comm -13 "$work/named" "$work/anywhere" | sed 's/$/ is a test that no row of the table names/'
+  uniq -d "$work/bytecode" | sed 's/$/ is the name of two tests/'
+} >>"$work/problems"
 
 if [ -s "$work/problems" ]; then
   sed 's/^/check-attacks: /' "$work/problems" >&2
