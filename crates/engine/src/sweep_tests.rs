@@ -146,7 +146,11 @@ fn residue_of_the_last_seat_goes_to_the_default_fund() {
     let mut desk = Desk::new(1);
     let (a, b) = (desk.join(1, 10_000_000), desk.join(2, 10_000_000));
     desk.trade(a, b, 0, 500, 7);
-    // A third of a tick's value: both claims are rounded, and the two settles leave an atom behind.
+    // Funding of 1.5 atoms: the long pays two and the short receives one.
+    let index = math::split_signed(-((3_i128 << 63) / 7_000_000));
+    for side in &mut desk.markets[0].header.sides {
+        side.cash_index = index;
+    }
     desk.markets[0].header.prices.mark = (1_u64 << 32) / 3;
     desk.settle(a, &[0]).unwrap();
     desk.settle(b, &[0]).unwrap();
@@ -165,6 +169,7 @@ fn residue_of_the_last_seat_goes_to_the_default_fund() {
     let header = &mut desk.markets[0].header;
     assert_eq!(cash + header.cash.pool as i64, 20_000_000);
     let residue = header.cash.pool - fees;
+    assert_eq!(residue, 1);
     let (swept, fund) = sweep_at(header, NOW + 7_200).unwrap();
     assert_eq!(header.cash.pool, 0);
     assert_eq!(swept.to_default_fund, fees * 2 / 5 + residue);
