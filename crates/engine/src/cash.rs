@@ -8,7 +8,7 @@ use crate::error::{EngineError, Result};
 use crate::math;
 use crate::position;
 use crate::risk::{self, AccountCash, AccountRisk, LegRisk, Resting};
-use crate::state::{Pubkey, DefaultFund, Exchange, MarginAccount, MarketHeader};
+use crate::state::{DefaultFund, Exchange, MarginAccount, MarketHeader, Pubkey};
 use crate::units::PriceQ32;
 use crate::Env;
 

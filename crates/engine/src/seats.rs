@@ -7,7 +7,7 @@ use crate::error::{EngineError, Result};
 use crate::math;
 use crate::params::MarketParams;
 use crate::state::{
-    Pubkey, BlockKind, MarginAccount, MarginEntry, MarketHeader, MarketStatus, Seat, Side,
+    BlockKind, MarginAccount, MarginEntry, MarketHeader, MarketStatus, Pubkey, Seat, Side,
     BLOCK_DEPOSIT_LAMPORTS,
 };
 use crate::Env;
