@@ -69,11 +69,30 @@ pub(crate) async fn boot(
     options: BootOptions,
     progress: &mut (dyn FnMut(&str) + Send),
 ) -> Result<RunningLocalnet> {
-    let BootOptions {
-        config,
-        validator,
-        artifact,
-    } = options;
+    let (localnet, authority) = start(&options, progress).await?;
+    let connection = Connection::new(localnet.rpc_url());
+    let config = &options.config;
+    let report = setup::apply(&connection, config, &authority, &authority, progress).await?;
+    finish(localnet, authority, report).await
+}
+
+/// The same without the exchange: only the program, the test mint and price accounts. What a set-up
+/// finds on a cluster that nobody has set up yet.
+pub(crate) async fn boot_bare(
+    options: BootOptions,
+    progress: &mut (dyn FnMut(&str) + Send),
+) -> Result<RunningLocalnet> {
+    let (localnet, authority) = start(&options, progress).await?;
+    let report = setup::expected(&options.config, &authority, &authority)?;
+    finish(localnet, authority, report).await
+}
+
+/// A chain with the program on it.
+async fn start(
+    options: &BootOptions,
+    progress: &mut (dyn FnMut(&str) + Send),
+) -> Result<(Localnet, Keypair)> {
+    let config = &options.config;
     ensure!(
         config.published_keys,
         "cluster {} is no localnet: its keys are not published",
@@ -85,21 +104,27 @@ pub(crate) async fn boot(
         "[program]: `id` must be the localnet's, {}",
         program.pubkey()
     );
-    let path = artifact.map_or_else(find_artifact, Ok)?;
+    let path = options.artifact.clone().map_or_else(find_artifact, Ok)?;
     let bytes = std::fs::read(&path)
         .with_context(|| format!("the program {} cannot be read", path.display()))?;
     let authority = keys::localnet_authority()?;
-    let validator = validator.funding(authority.pubkey());
+    let validator = options.validator.clone().funding(authority.pubkey());
     progress("starting the chain");
     let localnet = tokio::task::spawn_blocking(|| Localnet::start(validator)).await??;
+    deploy_program(&localnet.rpc_url(), &authority, &program, &bytes, progress).await?;
+    Ok((localnet, authority))
+}
+
+async fn finish(
+    localnet: Localnet,
+    authority: Keypair,
+    report: SetupReport,
+) -> Result<RunningLocalnet> {
     let url = localnet.rpc_url();
-    deploy_program(&url, &authority, &program, &bytes, progress).await?;
-    let connection = Connection::new(url.clone());
-    let report = setup::apply(&connection, &config, &authority, &authority, progress).await?;
     let faucet = Faucet::create(&url, &authority, &keys::test_mint(&authority)).await?;
     let running = RunningLocalnet {
         localnet,
-        connection,
+        connection: Connection::new(url),
         report,
         authority,
         faucet,

@@ -13,7 +13,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use crate::cluster::ClusterConfig;
-use crate::localnet::{boot, BootOptions, RunningLocalnet};
+use crate::localnet::{boot, boot_bare, BootOptions, RunningLocalnet};
 use crate::output::{pairs, Output};
 use crate::prices::{drive, parse_tape, PriceOptions};
 use crate::session::GlobalArgs;
@@ -52,6 +52,9 @@ pub(crate) struct LocalnetArgs {
     /// Leave the prices as they start; they go stale
     #[arg(long, conflicts_with = "tape")]
     no_prices: bool,
+    /// Leave the exchange to `plimsoll setup`: only the program, the test mint and the prices
+    #[arg(long)]
+    no_setup: bool,
     /// Leave refreshing the marks to a keeper
     #[arg(long)]
     no_refresh: bool,
@@ -71,8 +74,15 @@ pub(crate) async fn run(global: &GlobalArgs, args: LocalnetArgs) -> Result<()> {
         artifact: args.program.clone(),
     };
     let mut progress = |sentence: &str| output.progress(sentence);
+    let booted = async {
+        if args.no_setup {
+            boot_bare(options, &mut progress).await
+        } else {
+            boot(options, &mut progress).await
+        }
+    };
     let running = tokio::select! {
-        booted = boot(options, &mut progress) => booted?,
+        booted = booted => booted?,
         stopped = stop_asked() => return stopped,
     };
     let ended = serve(&running, &args, output).await;
@@ -83,8 +93,10 @@ pub(crate) async fn run(global: &GlobalArgs, args: LocalnetArgs) -> Result<()> {
 
 /// Runs what moves the chain until it is asked to stop or something fails.
 async fn serve(running: &RunningLocalnet, args: &LocalnetArgs, output: Output) -> Result<()> {
-    for market in &running.report.markets {
-        running.refresh(market).await?;
+    if !args.no_setup {
+        for market in &running.report.markets {
+            running.refresh(market).await?;
+        }
     }
     let ready = Ready::of(running);
     output.result(&ready, || ready.text())?;
@@ -93,7 +105,10 @@ async fn serve(running: &RunningLocalnet, args: &LocalnetArgs, output: Output) -
         let connection = Connection::new(running.localnet.rpc_url());
         let payer = running.authority.insecure_clone();
         let config = marks_config(running, args.speed);
-        tokio::spawn(async move { marks::run(&connection, &config, &payer, stopping).await })
+        tokio::spawn(async move {
+            wait_for_markets(&connection, &config).await;
+            marks::run(&connection, &config, &payer, stopping).await
+        })
     });
     let ended = tokio::select! {
         driven = prices(running, args, output) => driven,
@@ -101,11 +116,22 @@ async fn serve(running: &RunningLocalnet, args: &LocalnetArgs, output: Output) -
         stopped = stop_asked() => stopped,
     };
     let _ = stop.send(true);
-    if let Some(refreshing) = refreshing {
-        // A refresh that is under way ends by itself; its outcome no longer matters.
-        let _ = tokio::time::timeout(REFRESH, refreshing).await;
+    if let Some(mut refreshing) = refreshing {
+        // A refresh that is under way may end; its outcome no longer matters.
+        let _ = tokio::time::timeout(REFRESH, &mut refreshing).await;
+        refreshing.abort();
     }
     ended
+}
+
+/// Marks can be refreshed once the last market is there, whoever sets it up.
+async fn wait_for_markets(connection: &Connection, config: &MarksConfig) {
+    let Some(last) = config.markets.last() else {
+        return;
+    };
+    while connection.market(&last.market).await.is_err() {
+        tokio::time::sleep(REFRESH).await;
+    }
 }
 
 fn marks_config(running: &RunningLocalnet, speed: u32) -> MarksConfig {

@@ -144,6 +144,16 @@ pub(crate) async fn compare(connection: &Connection, target: &Target<'_>) -> Res
     plan::plan(target, &on_chain)
 }
 
+/// What a cluster will have once its file is applied. Reads and sends nothing.
+#[cfg(feature = "localnet")]
+pub(crate) fn expected(
+    config: &ClusterConfig,
+    payer: &Keypair,
+    authority: &Keypair,
+) -> Result<SetupReport> {
+    Ok(Target::new(config, payer, authority)?.report(0, &Plan::default()))
+}
+
 /// Takes every missing step and returns what the cluster then has. `progress` receives one sentence
 /// before each step.
 pub(crate) async fn apply(

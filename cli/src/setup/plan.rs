@@ -49,7 +49,7 @@ pub(crate) struct Item {
 }
 
 /// The whole comparison, in the order in which steps must be taken.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub(crate) struct Plan {
     items: Vec<Item>,
@@ -93,7 +93,7 @@ impl Plan {
 /// Compares. What can never be brought about is an error instead of an item.
 pub(super) fn plan(target: &Target<'_>, on_chain: &OnChain) -> Result<Plan> {
     let addresses = &target.addresses;
-    let mut plan = Plan { items: Vec::new() };
+    let mut plan = Plan::default();
     match on_chain.program {
         Some(ProgramFound::NotExecutable) => bail!(
             "the account at the program's address {} is no program",

@@ -96,17 +96,19 @@ pub(super) async fn deposit(session: &Session, args: DepositArgs) -> Result<()> 
 pub(super) async fn withdraw(session: &Session, args: WithdrawArgs) -> Result<()> {
     let trader = Trader::new(session, &args.account)?;
     let view = trader.view(session).await?;
-    let amount = if args.amount == "all" {
-        let now = session.connection.chain_time().await?;
-        view.preview(now)?.withdrawable
-    } else {
-        parse_usd(&args.amount)?
+    let now = session.connection.chain_time().await?;
+    let withdrawable = view.preview(now)?.withdrawable;
+    let amount = match args.amount.as_str() {
+        "all" => withdrawable,
+        amount => parse_usd(amount)?,
     };
     let exchange = exchange(session, &trader).await?;
+    let usual = shard_of(&exchange, view.account.custody_shard);
     let parts = match args.shard {
         Some(shard) => vec![(shard, amount)],
+        // In one piece, so that the program names the reason for the whole.
+        None if amount > withdrawable => vec![(usual, amount)],
         None => {
-            let usual = shard_of(&exchange, view.account.custody_shard);
             let held = shards(session, &trader, &exchange).await?;
             split(&held, usual, amount)
         }

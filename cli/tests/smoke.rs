@@ -1,0 +1,243 @@
+//! The real command against an embedded localnet on free ports, as a user would type it.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+
+const PLIMSOLL: &str = env!("CARGO_BIN_EXE_plimsoll");
+/// Quick blocks keep the test short.
+const SLOT_MS: &str = "50";
+
+/// A localnet in a process of its own, and a home directory for the commands that use it.
+struct Localnet {
+    process: Child,
+    url: String,
+    home: tempfile::TempDir,
+}
+
+impl Localnet {
+    /// A chain with the program and prices, and nothing set up.
+    fn start() -> Self {
+        let home = tempfile::tempdir().expect("a directory");
+        let mut process = Command::new(PLIMSOLL)
+            .args(["localnet", "--json", "--no-setup", "--slot-ms", SLOT_MS])
+            .args(["--rpc-port", "0", "--ws-port", "0"])
+            .current_dir(repository())
+            .env("HOME", home.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("plimsoll localnet");
+        let url = rpc_url(process.stdout.take().expect("its output"));
+        Self { process, url, home }
+    }
+
+    fn run(&self, key: &str, arguments: &[&str]) -> Output {
+        Command::new(PLIMSOLL)
+            .args(["--url", &self.url, "--keypair", key])
+            .args(arguments)
+            .current_dir(self.home.path())
+            .env("HOME", self.home.path())
+            .stdin(Stdio::null())
+            .output()
+            .expect("plimsoll runs")
+    }
+
+    /// Runs a command that must succeed, and reads its JSON.
+    fn json(&self, key: &str, arguments: &[&str]) -> Value {
+        let output = self.run(key, &[arguments, &["--json", "--yes"]].concat());
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        serde_json::from_slice(&output.stdout).expect("JSON")
+    }
+
+    /// Runs a command that must fail, and returns its error.
+    fn error(&self, key: &str, arguments: &[&str]) -> String {
+        let output = self.run(key, arguments);
+        assert!(!output.status.success(), "{arguments:?} should fail");
+        String::from_utf8(output.stderr).expect("text")
+    }
+}
+
+impl Drop for Localnet {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The localnet prints one JSON object when it is ready, over several lines.
+fn rpc_url(output: impl Read) -> String {
+    let mut text = String::new();
+    for line in BufReader::new(output).lines() {
+        text.push_str(&line.expect("a line"));
+        if let Ok(ready) = serde_json::from_str::<Value>(&text) {
+            return ready["rpc_url"].as_str().expect("rpc_url").to_owned();
+        }
+    }
+    panic!("the localnet ended before it was ready: {text}");
+}
+
+fn text<'a>(value: &'a Value, field: &str) -> &'a str {
+    value[field]
+        .as_str()
+        .unwrap_or_else(|| panic!("{field} in {value}"))
+}
+
+fn key(localnet: &Localnet, name: &str) -> String {
+    let path = localnet.home.path().join(name).display().to_string();
+    localnet.json("none", &["keygen", &path]);
+    path
+}
+
+/// A market's mark once somebody has refreshed it.
+fn mark(localnet: &Localnet, key: &str) -> f64 {
+    for _ in 0..100 {
+        let market = localnet.json(key, &["market", "show", "AVAX"]);
+        if market["state"] == "open" {
+            return text(&market, "mark").parse().expect("a price");
+        }
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+    panic!("AVAX did not open");
+}
+
+#[test]
+fn a_user_sets_up_deposits_trades_and_leaves() {
+    let localnet = Localnet::start();
+    let (alice, bob) = (key(&localnet, "alice.json"), key(&localnet, "bob.json"));
+
+    let refused = localnet.error(&alice, &["exchange", "show"]);
+    assert!(refused.contains("`plimsoll setup` creates it"), "{refused}");
+    set_up_twice(&localnet, &alice);
+
+    for key in [&alice, &bob] {
+        localnet.json(key, &["faucet", "--usdc", "5000"]);
+        localnet.json(key, &["account", "create"]);
+        localnet.json(key, &["account", "deposit", "2000"]);
+        localnet.json(key, &["account", "claim-seat", "AVAX"]);
+    }
+    trade(&localnet, &alice, &bob);
+    refusals_name_their_error(&localnet, &bob);
+    leave(&localnet, &alice);
+
+    let custody = localnet.json(&alice, &["audit", "custody"]);
+    assert_eq!(custody["holds"], true, "{custody}");
+}
+
+fn set_up_twice(localnet: &Localnet, key: &str) {
+    let shown = localnet.json(key, &["setup", "--dry-run"]);
+    assert_eq!(shown["steps_taken"], 0);
+    let first = localnet.json(key, &["setup"]);
+    // Treasury, exchange, eight shards, four markets; the mint is the faucet's.
+    assert_eq!(first["steps_taken"], 14, "{first}");
+    let second = localnet.json(key, &["setup"]);
+    assert_eq!(second["steps_taken"], 0, "{second}");
+    let nothing = second["plan"]
+        .as_array()
+        .expect("a plan")
+        .iter()
+        .all(|item| item["action"] == "nothing");
+    assert!(nothing, "{second}");
+}
+
+fn trade(localnet: &Localnet, alice: &str, bob: &str) {
+    let price = format!("{:.2}", mark(localnet, alice) * 1.01);
+    let sell = ["order", "place", "-m", "avax", "-s", "sell"];
+    let order = ["--size", "10", "--price", &price, "--post-only"];
+    let placed = localnet.json(alice, &[&sell[..], &order].concat());
+    assert_eq!(text(&placed["outcome"], "resting"), "10");
+
+    let book = localnet.json(bob, &["book", "AVAX"]);
+    assert_eq!(text(&book["asks"][0], "size"), "10");
+
+    let buy = ["order", "place", "-m", "AVAX", "-s", "buy", "--size", "4"];
+    let market = ["--market-order", "--slippage", "5%"];
+    let bought = localnet.json(bob, &[&buy[..], &market].concat());
+    assert_eq!(text(&bought["preview"], "filled"), "4");
+    assert_eq!(text(&bought["outcome"], "filled"), "4");
+    assert_eq!(
+        text(&bought["preview"], "fee"),
+        text(&bought["outcome"], "fee")
+    );
+
+    let trades = localnet.json(bob, &["trades", "AVAX"]);
+    assert_eq!(text(&trades[0], "size"), "4");
+    let shown = localnet.json(alice, &["account", "show"]);
+    assert_eq!(text(&shown["positions"][0], "position"), "-4");
+    assert!(shown["positions"][0]["liquidation_price"].is_string());
+
+    let history = localnet.run(alice, &["history", "--csv"]);
+    let csv = String::from_utf8(history.stdout).expect("text");
+    let fill = csv.lines().find(|line| line.contains(",fill,"));
+    assert!(fill.is_some_and(|line| line.contains(",maker,4,")), "{csv}");
+
+    let orders = localnet.json(alice, &["order", "list"]);
+    let number = orders[0]["order"].to_string();
+    localnet.json(alice, &["order", "cancel", "AVAX", &number]);
+    let orders = localnet.json(alice, &["order", "list"]);
+    assert_eq!(orders.as_array().map(Vec::len), Some(0));
+}
+
+fn refusals_name_their_error(localnet: &Localnet, bob: &str) {
+    let buy = [
+        "--yes", "order", "place", "-m", "AVAX", "-s", "buy", "--price", "20",
+    ];
+    let large = localnet.error(bob, &[&buy[..], &["--size", "9000"]].concat());
+    assert!(large.contains("BelowInitialMargin"), "{large}");
+    let odd = localnet.error(bob, &[&buy[..], &["--size", "0.005"]].concat());
+    assert!(odd.contains("not a multiple of the lot, 0.01"), "{odd}");
+    let much = localnet.error(bob, &["account", "withdraw", "2500"]);
+    assert!(much.contains("InsufficientCash"), "{much}");
+    let unasked = localnet.error(bob, &[&buy[1..], &["--size", "1"]].concat());
+    assert!(unasked.contains("say --yes"), "{unasked}");
+    let nowhere = localnet.error(bob, &["book", "DOGE"]);
+    assert!(nowhere.contains("AVAX, BTC, ETH, SOL"), "{nowhere}");
+}
+
+fn leave(localnet: &Localnet, alice: &str) {
+    localnet.json(alice, &["account", "withdraw", "1500"]);
+    let shown = localnet.json(alice, &["account", "show"]);
+    assert_eq!(text(&shown, "collateral"), "500.00");
+}
+
+#[test]
+fn a_port_in_use_is_one_sentence() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("its number").port().to_string();
+    let output = Command::new(PLIMSOLL)
+        .args(["localnet", "--rpc-port", &port, "--ws-port", "0"])
+        .current_dir(repository())
+        .output()
+        .expect("plimsoll runs");
+    assert!(!output.status.success());
+    let error = String::from_utf8(output.stderr).expect("text");
+    let last = error.lines().last().unwrap_or_default();
+    assert!(
+        last.contains(&port) && last.contains("already in use"),
+        "{error}"
+    );
+}
+
+#[test]
+fn nobody_answering_is_one_sentence() {
+    let output = Command::new(PLIMSOLL)
+        .args(["--url", "http://127.0.0.1:1", "market", "list"])
+        .env_remove("PLIMSOLL_URL")
+        .output()
+        .expect("plimsoll runs");
+    let error = String::from_utf8(output.stderr).expect("text");
+    assert_eq!(error.lines().count(), 1, "{error}");
+    assert!(
+        error.contains("http://127.0.0.1:1 does not answer"),
+        "{error}"
+    );
+}
