@@ -1,7 +1,8 @@
-//! Attacks on authority: missing and wrong signatures, delegates, forged sysvars (rows 34, 35).
+//! Attacks on authority: missing and wrong signatures, delegates, forged sysvars, and a signature that was
+//! collected long ago (rows 34, 35, 39).
 
 use plimsoll_testkit::{bid, Actor, EngineError, OrderExt, World};
-use solana_instruction::Instruction;
+use solana_instruction::{AccountMeta, Instruction};
 use solana_pubkey::Pubkey;
 
 use super::attacks_stage::{with_account, with_extra, Stage, AVAX};
@@ -200,5 +201,70 @@ fn attack_35_forged_instructions_sysvar_is_refused() {
             let changed = with_account(sound, last, account);
             stage.refused(&mut world, name, &changed, "WrongAccount");
         }
+    }
+}
+
+const RECENT_BLOCKHASHES: Pubkey =
+    Pubkey::from_str_const("SysvarRecentB1ockHashes11111111111111111111");
+const RENT: Pubkey = Pubkey::from_str_const("SysvarRent111111111111111111111111111111111");
+const NONCE_SIZE: u64 = 80;
+
+/// An instruction of the system program.
+fn system(number: u32, rest: &[u8], accounts: Vec<AccountMeta>) -> Instruction {
+    let mut data = number.to_le_bytes().to_vec();
+    data.extend(rest);
+    Instruction {
+        program_id: Pubkey::default(),
+        accounts,
+        data,
+    }
+}
+
+#[test]
+fn attack_39_admin_instruction_behind_a_durable_nonce_is_refused() {
+    let stage = Stage::set();
+    let mut world = stage.world.clone();
+    let authority = Actor::from("authority");
+    let nonce = World::market_keypair("nonce");
+    let key = solana_signer::Signer::pubkey(&nonce);
+    let mut create = 10_000_000_u64.to_le_bytes().to_vec();
+    create.extend(NONCE_SIZE.to_le_bytes());
+    create.extend([0; 32]);
+    let signed = |key| AccountMeta::new(key, true);
+    let sysvar = |key| AccountMeta::new_readonly(key, false);
+    let create = system(0, &create, vec![signed(authority.key()), signed(key)]);
+    let owner = authority.key().to_bytes();
+    let nonce_first = AccountMeta::new(key, false);
+    let accounts = vec![
+        nonce_first.clone(),
+        sysvar(RECENT_BLOCKHASHES),
+        sysvar(RENT),
+    ];
+    let initialize = system(6, &owner, accounts);
+    world
+        .send_signed(&[create, initialize], &[&authority.keypair(), &nonce])
+        .unwrap();
+    let accounts = vec![
+        nonce_first,
+        sysvar(RECENT_BLOCKHASHES),
+        signed(authority.key()),
+    ];
+    let advance = system(4, &[], accounts);
+    let blank = World::market_keypair("NEW");
+    let third = Actor::from("third").keypair();
+    for (name, signer) in [
+        ("create_custody_shard", None),
+        ("create_market", Some(&blank)),
+        ("initialize_exchange", Some(&third)),
+    ] {
+        let sound = stage.call(name).instruction.clone();
+        let mut signers = vec![authority.keypair()];
+        signers.extend(signer.map(solana_keypair::Keypair::insecure_clone));
+        let signers: Vec<&solana_keypair::Keypair> = signers.iter().collect();
+        world.assert_rejected(EngineError::DurableNonceRefused, |world| {
+            world.send_signed(&[advance.clone(), sound.clone()], &signers)
+        });
+        // The control: without the nonce the same signatures do.
+        world.clone().send_signed(&[sound], &signers).unwrap();
     }
 }

@@ -81,6 +81,7 @@ impl Stage {
                     &[
                         (self.other_tokens, "token: MintMismatch"),
                         (cast.shards[0], "DuplicateAccount"),
+                        (cast.shards[1], "DuplicateAccount"),
                         (self.other_mint, ACCOUNT),
                     ],
                 ),
