@@ -62,6 +62,11 @@ def assemble(sections):
             types[type_["name"]] = {**type_, "name": printed["name"]} if type_["name"] == path else type_
     for printed in map(json.loads, sections.get("types", [])):
         types.update({type_["name"]: type_ for type_ in printed})
+    # Every type so far is read in place, field by field as it lies in memory, except the events' own.
+    event_types = {type_["name"] for printed in map(json.loads, sections.get("event", [])) for type_ in printed["types"]}
+    for name, type_ in types.items():
+        if name not in event_types:
+            type_["serialization"] = "bytemuck"
     types.update({type_["name"]: type_ for type_ in idl.get("types", [])})
     idl["address"] = re.sub(r"\W", "", sections["address"][0])
     idl["events"], idl["types"] = events, list(types.values())

@@ -13,7 +13,6 @@ use crate::units::PriceQ32;
 use crate::Env;
 
 #[cfg(test)]
-#[path = "cash_tests.rs"]
 mod tests;
 
 /// Length of a gain's interval; a gain ages one to two of them, seconds.

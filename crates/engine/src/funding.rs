@@ -10,7 +10,6 @@ use crate::params::MarketParams;
 use crate::state::{HaltPhase, HaltState, PriceState, Side, SCALE_ONE};
 
 #[cfg(test)]
-#[path = "funding_tests.rs"]
 mod tests;
 
 /// What one accrual charged.

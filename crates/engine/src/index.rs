@@ -8,12 +8,11 @@
 use crate::error::{EngineError, Result};
 use crate::math::{self, PPM};
 use crate::params::MarketParams;
-use crate::state::{Pubkey, PriceState, FEEDS_MAX};
+use crate::state::{PriceState, Pubkey, FEEDS_MAX};
 use crate::units::PRICE_Q32_MAX;
 use crate::Env;
 
 #[cfg(test)]
-#[path = "index_tests.rs"]
 pub(crate) mod tests;
 
 /// `rec5EKMGg6MxZYaMdyBfgwp4d5rB9T1VQH5pJv5LtFJ`: the program that owns every price account.

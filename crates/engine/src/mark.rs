@@ -14,7 +14,6 @@ use crate::window::{outside_band, Range, Widths};
 use crate::Env;
 
 #[cfg(test)]
-#[path = "mark_tests.rs"]
 mod tests;
 
 /// Bounds of a base atom's value when a market gets its first index: one and a sixteenth of a quote atom,

@@ -7,7 +7,6 @@
 use crate::error::{EngineError, Result};
 
 #[cfg(test)]
-#[path = "math_tests.rs"]
 mod tests;
 
 /// One million: the unit of every ratio.

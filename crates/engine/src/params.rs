@@ -8,15 +8,18 @@ use crate::state::{Pubkey, FEEDS_MAX};
 use crate::units::{LotSizes, BASE_ATOMS_BOUND};
 
 #[cfg(test)]
-#[path = "params_tests.rs"]
 mod tests;
 
 /// Everything about a market that its creator chooses. Spec, "Parameters", has the table of defaults
 /// and bounds that [`MarketParams::validate`] enforces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[cfg_attr(
-    feature = "borsh",
+    all(feature = "borsh", not(feature = "idl-build")),
     derive(borsh::BorshSerialize, borsh::BorshDeserialize)
+)]
+#[cfg_attr(
+    feature = "idl-build",
+    derive(anchor_lang::AnchorSerialize, anchor_lang::AnchorDeserialize)
 )]
 #[repr(C)]
 pub struct MarketParams {

@@ -9,7 +9,6 @@ use crate::state::{OrderSide, Seat, Side, SCALE_ONE, SIDE_LONG, SIDE_SHORT};
 use crate::units::{PriceQ32, BASE_ATOMS_BOUND};
 
 #[cfg(test)]
-#[path = "position_tests.rs"]
 mod tests;
 
 /// A seat's position and claim as of now, without writing them.

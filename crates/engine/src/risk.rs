@@ -8,7 +8,6 @@ use crate::state::{MarketHeader, MarketParams, Seat};
 use crate::units::{BaseLots, PriceQ32, Ticks};
 
 #[cfg(test)]
-#[path = "risk_tests.rs"]
 mod tests;
 
 /// Share of an unrealised or unaged gain that counts for initial margin: 4/5.

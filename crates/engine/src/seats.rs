@@ -13,7 +13,6 @@ use crate::state::{
 use crate::Env;
 
 #[cfg(test)]
-#[path = "seats_tests.rs"]
 pub(crate) mod tests;
 
 /// What a new market is besides its parameters.

@@ -24,7 +24,6 @@ use crate::error::{EngineError, Result};
 use crate::math;
 
 #[cfg(test)]
-#[path = "units_tests.rs"]
 mod tests;
 
 /// Amount of the collateral token's smallest unit (1e-6 USDC), unsigned.

@@ -12,7 +12,6 @@ use bytemuck::{Pod, Zeroable};
 use crate::params::MarketParams;
 
 #[cfg(test)]
-#[path = "window_tests.rs"]
 mod tests;
 
 /// Buckets of a window, the running one included.

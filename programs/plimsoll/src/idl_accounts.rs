@@ -31,6 +31,15 @@ fn types_of<T: IdlBuild>() -> Vec<IdlTypeDef> {
     types.into_values().collect()
 }
 
+/// Anchor's `declare_id!` would print it; ours is chosen at build time.
+#[test]
+fn __anchor_private_print_idl_address() {
+    println!(
+        "--- IDL begin address ---\n{}\n--- IDL end address ---",
+        crate::ID
+    );
+}
+
 #[test]
 fn __anchor_private_print_idl_accounts() {
     print::<Exchange>();

@@ -4,7 +4,7 @@ use bytemuck::Zeroable;
 
 use crate::error::{EngineError, Result};
 use crate::state::{
-    Pubkey, ArenaState, Block, BlockKind, BlockView, MarketHeader, Order, Seat, NIL,
+    ArenaState, Block, BlockKind, BlockView, MarketHeader, Order, Pubkey, Seat, NIL,
 };
 
 /// Blocks kept for epoch ends: five a side and one to spare, so that an ADL never waits for room.

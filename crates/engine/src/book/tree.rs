@@ -418,5 +418,4 @@ fn node_mut(blocks: &mut [Block], index: u32) -> &mut Order {
 }
 
 #[cfg(test)]
-#[path = "tree_tests.rs"]
 mod tests;

@@ -8,7 +8,6 @@ mod cancel;
 mod plan;
 
 #[cfg(test)]
-#[path = "../place_tests.rs"]
 mod tests;
 
 pub use cancel::{cancel, cancel_all, cancel_by_client_id, remove_expired, Cancelled};

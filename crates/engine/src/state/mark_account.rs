@@ -2,7 +2,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{Pubkey, MarketHeader, Side};
+use super::{MarketHeader, Pubkey, Side};
 
 /// The copy. The market's header is authoritative; placing an order never writes this (spec §2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]

@@ -2,7 +2,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{Pubkey, HaltState, Side};
+use super::{HaltState, Pubkey, Side};
 use crate::params::MarketParams;
 use crate::window::Windows;
 

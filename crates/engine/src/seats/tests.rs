@@ -6,7 +6,6 @@ use std::vec::Vec;
 use super::*;
 use crate::state::{Block, BLOCK_SIZE, MARKET_HEADER_SIZE, MARKET_SIZE_MAX};
 
-#[path = "desk_tests.rs"]
 mod desk;
 
 pub(crate) use desk::{address_of, ask, bid, params, Desk, LOT_VALUE, MARK, NOW};

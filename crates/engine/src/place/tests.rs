@@ -7,11 +7,8 @@ use super::*;
 use crate::seats::tests::{address_of, ask, bid, Desk, NOW};
 use crate::state::NIL;
 
-#[path = "place_limits_tests.rs"]
 mod limits;
-#[path = "place_margin_tests.rs"]
 mod margin;
-#[path = "place_reduce_tests.rs"]
 mod reduce;
 
 const RICH: u64 = 1 << 40;

@@ -6,9 +6,7 @@ use bytemuck::Zeroable;
 use super::*;
 use crate::seats::tests::{bid, Desk, NOW};
 
-#[path = "settle_tests.rs"]
 mod settling;
-#[path = "sweep_tests.rs"]
 mod sweeping;
 
 /// An interval's first second.
