@@ -1,7 +1,7 @@
 //! Attacks by size: prices and sizes in every combination, the largest amounts that can exist, and parameters
 //! at their bounds (row 37).
 
-use plimsoll_engine::state::{MarketParams, Seat, BLOCK_SIZE, MARKET_HEADER_SIZE};
+use plimsoll_engine::state::{MarketHeader, MarketParams, Seat, BLOCK_SIZE, MARKET_HEADER_SIZE};
 use plimsoll_testkit::{ask, bid, EngineError, MarketSpec, OrderArgs, OrderExt, World};
 
 use super::attacks_numbers::extremes;
@@ -195,6 +195,32 @@ fn attack_37_claims_at_the_edge_of_their_type_do_not_wrap() {
             }
         }
     }
+}
+
+/// The numbers that orders and seats are told apart by do not start again.
+#[test]
+fn attack_37_exhausted_sequence_is_an_error_not_a_wrap() {
+    let mut world = market_of(&MarketSpec::preset(AVAX));
+    world.trader("cid", 1_000_000_000, &[]);
+    let market = world.market_address(AVAX);
+    let at = 8 + std::mem::offset_of!(MarketHeader, sequence);
+    let write = |world: &mut World, sequence: u64| {
+        world.change_account(&market, |account| {
+            account.data[at..at + 8].copy_from_slice(&sequence.to_le_bytes());
+        });
+    };
+    write(&mut world, u64::MAX);
+    world.assert_rejected(EngineError::Overflow, |world| {
+        world.place("ann", AVAX, bid(19_000, 1))
+    });
+    world.assert_rejected(EngineError::Overflow, |world| {
+        world.claim_seat("cid", AVAX, 1)
+    });
+    // What rests nowhere needs no number, and the last one is used.
+    world.place("ann", AVAX, bid(20_001, 1).ioc()).unwrap();
+    write(&mut world, u64::MAX - 1);
+    world.place("ann", AVAX, bid(19_000, 1)).unwrap();
+    world.assert_sound();
 }
 
 #[test]
