@@ -1,6 +1,7 @@
 //! The world of a test: a chain with the program on it, its clock, its people and its markets.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, OnceLock};
 
 use litesvm::LiteSVM;
 use plimsoll_client::addresses::LOCALNET_PROGRAM_ID;
@@ -83,9 +84,7 @@ impl World {
 
     /// The program and a mint, without an exchange.
     pub fn bare() -> Self {
-        let mut svm = LiteSVM::new().with_log_bytes_limit(None);
-        svm.add_program(LOCALNET_PROGRAM_ID, program_bytes())
-            .unwrap();
+        let svm = chain();
         let authority = Actor::from("authority").key();
         let mint = mint_address();
         let addresses =
@@ -240,6 +239,19 @@ impl Default for World {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// A chain with the program on it. Verifying and compiling the program takes most of the time in which a
+/// world is made, so that is done once a process.
+fn chain() -> LiteSVM {
+    static CHAIN: OnceLock<Mutex<LiteSVM>> = OnceLock::new();
+    let chain = CHAIN.get_or_init(|| {
+        let mut svm = LiteSVM::new().with_log_bytes_limit(None);
+        svm.add_program(LOCALNET_PROGRAM_ID, program_bytes())
+            .unwrap();
+        Mutex::new(svm)
+    });
+    chain.lock().unwrap().clone()
 }
 
 /// The mint of the test USDC.
