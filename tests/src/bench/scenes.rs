@@ -18,6 +18,8 @@ const BLOCKS: u32 = 8_192;
 const PRICES: u64 = 200;
 /// Deposit of every trader, quote atoms.
 const CASH: u64 = 1_000_000_000_000;
+/// How far the books stand above their indices, ticks.
+const PREMIUM: u64 = 4;
 /// Markets of the account with eight positions; orders are placed in the first.
 const MARKETS: [&str; 8] = [
     "AVAX", "BTC", "ETH", "SOL", "AVAX-2", "BTC-2", "ETH-2", "SOL-2",
@@ -60,7 +62,14 @@ pub fn measure_all() -> Report {
     report
 }
 
-/// Eight markets, the first with a deep book, and traders with one and with eight positions.
+/// Price about which the first market's book lies, ticks.
+fn middle(world: &World) -> u64 {
+    world.handle(MARKETS[0]).price_ticks + PREMIUM
+}
+
+/// Eight markets, the first with a deep book, and traders with one and with eight positions. Every book
+/// stands above its index and funding runs, so that seats are behind their side's cash index, as they are
+/// in a market that lives.
 fn build() -> World {
     let mut world = World::new();
     for symbol in MARKETS {
@@ -75,10 +84,22 @@ fn build() -> World {
     }
     world.keep_fresh();
     world.deep_book(MARKETS[0], ORDERS, LEVELS, LOTS);
+    for symbol in MARKETS {
+        let price = world.handle(symbol).price_ticks;
+        world.publish(symbol, price - PREMIUM);
+    }
+    for _ in 0..3 {
+        world.advance_fresh(10);
+    }
+    for who in ["one", "eight"] {
+        let seat = world.seat(who, MARKETS[0]);
+        let sides = world.market(MARKETS[0]).header.sides;
+        assert_ne!(seat.cash_index, sides[0].cash_index, "funding runs");
+    }
     world
 }
 
-/// "eight", and in the first market "one" too, buys 100 lots from "other".
+/// "eight", and in the first market "one" too, buys 100 lots from "other", who then quotes about the price.
 fn open_positions(world: &mut World, symbol: &str) {
     let price = world.handle(symbol).price_ticks;
     world.place("other", symbol, ask(price, 200)).unwrap();
@@ -88,6 +109,8 @@ fn open_positions(world: &mut World, symbol: &str) {
     } else {
         world.cancel_all("other", symbol, 1).unwrap();
     }
+    world.place("other", symbol, bid(price - 1, 1)).unwrap();
+    world.place("other", symbol, ask(price + 1, 1)).unwrap();
 }
 
 fn deposits(world: &mut World, report: &mut Report) {
@@ -100,7 +123,7 @@ fn deposits(world: &mut World, report: &mut Report) {
 /// Post-only orders at many prices, each cancelled by its hint, and the same orders as IOC that meet
 /// nothing: the difference is what the book costs.
 fn orders(world: &mut World, who: &str, report: &mut Report, names: [&'static str; 3]) {
-    let middle = world.handle(MARKETS[0]).price_ticks;
+    let middle = middle(world);
     let mut samples = [Vec::new(), Vec::new(), Vec::new()];
     for number in 0..PRICES {
         let distance = 1 + number * 37 % LEVELS;
@@ -127,7 +150,7 @@ fn orders(world: &mut World, who: &str, report: &mut Report, names: [&'static st
 fn account_entry(world: &mut World, report: &mut Report) {
     let mut units = [0, 0];
     for (more, units) in [0, 7].into_iter().zip(&mut units) {
-        let middle = world.handle(MARKETS[0]).price_ticks;
+        let middle = middle(world);
         let sent = world
             .place("one", MARKETS[0], bid(middle - 1, LOTS))
             .unwrap();
@@ -148,7 +171,7 @@ fn account_entry(world: &mut World, report: &mut Report) {
 fn fills(world: &mut World, report: &mut Report) {
     const MAKERS: usize = 12;
     let symbol = MARKETS[0];
-    let middle = world.handle(symbol).price_ticks;
+    let middle = middle(world);
     let makers: Vec<Actor> = (0..MAKERS)
         .map(|number| Actor::from(&format!("filled-{number}")))
         .collect();
@@ -185,7 +208,7 @@ fn fills(world: &mut World, report: &mut Report) {
 /// Refreshes of a market with a deep book, open interest and a premium, at a moving price.
 fn refreshes(world: &mut World, report: &mut Report) {
     let symbol = MARKETS[0];
-    let middle = world.handle(symbol).price_ticks;
+    let middle = middle(world);
     let samples: Vec<u64> = (0..32)
         .map(|number| {
             world.advance(1 + number % 3);
@@ -227,8 +250,6 @@ fn cash(world: &mut World, report: &mut Report) {
         "release_seat",
         &[world.release_seat("guest", MARKETS[0]).unwrap().units],
     );
-    report.add(
-        "sweep_fees",
-        &[world.sweep_fees(MARKETS[0]).map_or(0, |sent| sent.units)],
-    );
+    world.advance_fresh(3_600);
+    report.add("sweep_fees", &[world.sweep_fees(MARKETS[0]).unwrap().units]);
 }
