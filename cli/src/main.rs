@@ -20,6 +20,7 @@ mod traders;
 mod transactions;
 mod units;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -41,7 +42,7 @@ use session::{GlobalArgs, Session};
 
 /// Perpetual futures on Solana
 #[derive(Parser, Debug)]
-#[command(name = "plimsoll", version, about, propagate_version = true)]
+#[command(name = "plimsoll", version, propagate_version = true)]
 struct Cli {
     #[command(flatten)]
     global: GlobalArgs,
@@ -105,11 +106,13 @@ async fn main() -> ExitCode {
     }
 }
 
-/// `RUST_LOG` asks for more than warnings.
+/// Warnings, unless `RUST_LOG` asks for more. What the localnet's own keeper could not refresh is not one:
+/// a tape's silent or wild seconds are part of it.
 fn log_to_stderr() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    let usual = || EnvFilter::new("warn,plimsoll_keeper=error");
     let logger = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| usual()))
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     // A second logger would be a programming error; the first one serves.
     let _ = logger.try_init();

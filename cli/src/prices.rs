@@ -9,6 +9,7 @@ use plimsoll_localnet::oracle::PriceFeed;
 use plimsoll_localnet::prices::{CsvTape, PriceSource, SyntheticConfig, SyntheticWalk};
 use plimsoll_localnet::{Pace, TapeFeed, TapePlayer};
 
+use crate::cluster::ClusterConfig;
 use crate::localnet::{price_feeds, RunningLocalnet};
 use crate::setup::MarketInfo;
 
@@ -38,6 +39,23 @@ pub(crate) fn parse_tape(text: &str) -> Result<(String, PathBuf)> {
         }
         _ => bail!("{text:?} is not MARKET=FILE"),
     }
+}
+
+/// Lets each market with a tape start at its tape's price, so that the first refresh sees no jump.
+pub(crate) fn start_at_tapes(config: &mut ClusterConfig, options: &PriceOptions) -> Result<()> {
+    for (symbol, path) in &options.tapes {
+        let tape = CsvTape::open(path)?;
+        let from = options.from.unwrap_or_else(|| tape.tape_start());
+        let points = tape.points();
+        let before = points.iter().rfind(|point| point.unix_seconds <= from);
+        let start = before.or(points.first()).context("an empty tape")?;
+        let mut markets = config.markets.iter_mut();
+        let market = markets.find(|market| market.symbol.eq_ignore_ascii_case(symbol));
+        let market =
+            market.with_context(|| format!("there is no market {symbol:?} for the tape"))?;
+        market.start_price_e8 = u64::try_from(start.price_e8)?;
+    }
+    Ok(())
 }
 
 /// Drives the prices until the future is dropped. `progress` is told when the tapes end.

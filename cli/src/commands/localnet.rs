@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use crate::cluster::ClusterConfig;
 use crate::localnet::{boot, boot_bare, BootOptions, RunningLocalnet};
 use crate::output::{pairs, Output};
-use crate::prices::{drive, parse_tape, PriceOptions};
+use crate::prices::{drive, parse_tape, start_at_tapes, PriceOptions};
 use crate::session::GlobalArgs;
 
 /// The slowest and the fastest that marks are refreshed.
@@ -63,8 +63,10 @@ pub(crate) struct LocalnetArgs {
 pub(crate) async fn run(global: &GlobalArgs, args: LocalnetArgs) -> Result<()> {
     let output = global.output();
     let cluster = global.cluster.as_deref().unwrap_or("localnet");
+    let mut config = ClusterConfig::load(cluster)?;
+    start_at_tapes(&mut config, &price_options(&args))?;
     let options = BootOptions {
-        config: ClusterConfig::load(cluster)?,
+        config,
         validator: LocalnetConfig {
             rpc_port: args.rpc_port,
             ws_port: args.ws_port,
@@ -148,17 +150,20 @@ fn marks_config(running: &RunningLocalnet, speed: u32) -> MarksConfig {
     }
 }
 
-async fn prices(running: &RunningLocalnet, args: &LocalnetArgs, output: Output) -> Result<()> {
-    if args.no_prices {
-        return std::future::pending().await;
-    }
-    let options = PriceOptions {
+fn price_options(args: &LocalnetArgs) -> PriceOptions {
+    PriceOptions {
         tapes: args.tape.clone(),
         speed: args.speed,
         from: args.from,
         seed: args.seed,
-    };
-    drive(running, &options, &mut |sentence: &str| {
+    }
+}
+
+async fn prices(running: &RunningLocalnet, args: &LocalnetArgs, output: Output) -> Result<()> {
+    if args.no_prices {
+        return std::future::pending().await;
+    }
+    drive(running, &price_options(args), &mut |sentence: &str| {
         output.progress(sentence);
     })
     .await
