@@ -4,6 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
+#[cfg(test)]
+#[path = "report_tests.rs"]
+mod tests;
+
 /// Units of each operation.
 pub type Figures = BTreeMap<String, u64>;
 
