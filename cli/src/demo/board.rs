@@ -9,7 +9,7 @@ use plimsoll_client::MarketView;
 use super::money::{dollars_whole, grouped};
 use super::sight::Sight;
 use super::story::{time_of_day, Story};
-use super::tally::Tally;
+use super::tally::{Kind, Tally};
 use super::tapes::MarketTapes;
 use super::venue::Venue;
 use crate::output;
@@ -142,6 +142,7 @@ fn open_interest(view: &MarketView, units: &MarketUnits) -> String {
 
 fn footer(picture: &Picture<'_>) -> String {
     let total = picture.tally.total();
+    let deposits = picture.tally.of(Kind::Deposit);
     let played = picture.tape_seconds - picture.story.tape_start;
     let seconds = i64::try_from(picture.elapsed.as_secs()).unwrap_or(1).max(1);
     let refusals = picture.tally.refusals();
@@ -156,13 +157,15 @@ fn footer(picture: &Picture<'_>) -> String {
         refusals.join(", ")
     };
     format!(
-        "{} UTC, 10 October 2025 · {}× · {} transactions sent, {} confirmed, {} refused, {} failed\nrefused: {refusals}",
+        "{} UTC, 10 October 2025 · {}× · {} transactions sent, {} confirmed, {} refused, {} failed\n{} deposits accepted, {} refused · refused: {refusals}",
         time_of_day(picture.tape_seconds),
         played / seconds,
         total.sent,
         total.confirmed,
         total.refused,
         total.failed,
+        deposits.confirmed,
+        deposits.refused,
     )
 }
 
