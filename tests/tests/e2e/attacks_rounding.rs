@@ -1,5 +1,7 @@
 //! Attacks by rounding: loops of tiny steps, and amounts that are claimed rather than measured (rows 27, 47).
 
+use plimsoll_engine::math::join_signed;
+use plimsoll_engine::state::SIDE_LONG;
 use plimsoll_engine::units::PriceQ32;
 use plimsoll_testkit::events::{Deposited, FeesSwept, OrderPlaced, Settled, TreasuryCollected};
 use plimsoll_testkit::{ask, bid, MarketSpec, OrderExt, World};
@@ -82,33 +84,78 @@ fn step(world: &mut World, dice: &mut Dice, names: &[&str]) {
     }
 }
 
+/// What all of `names` own together, exactly, in 2^-64 of an atom: wallets, cash, claims, and the funding that
+/// their seats have not been touched for. Their positions cancel, so that no price and no rounding is in it.
+fn owned(world: &World, names: &[&str]) -> i128 {
+    let sides = world.market(AVAX).header.sides;
+    let mut base = 0;
+    let mut sum = 0;
+    for name in names {
+        let seat = world.seat(*name, AVAX);
+        let cash = i128::from(world.usdc(*name))
+            + i128::from(world.collateral(*name))
+            + i128::from(seat.quote);
+        let side = &sides[usize::from(seat.side)];
+        let step = join_signed(side.cash_index) - join_signed(seat.cash_index);
+        let pending = i128::from(seat.shares) * step;
+        sum += cash << 64;
+        sum += if seat.side == SIDE_LONG {
+            pending
+        } else {
+            -pending
+        };
+        base += world.holding(*name, AVAX).base;
+    }
+    assert_eq!(base, 0, "nobody else holds a position");
+    sum
+}
+
 #[test]
 fn attack_27_rounding_loop_never_gains_an_atom() {
     let names = ["ann", "bob", "cid"];
     for seed in [7, 4_242, 991_001] {
         let mut dice = Dice(seed);
         let mut world = free_market(&names);
-        let together =
-            |world: &World| -> i128 { names.iter().map(|name| wealth(world, name)).sum() };
-        let start = together(&world);
-        let mut lost = 0;
+        let start = owned(&world, &names);
+        let mut before = start;
         for number in 0..400 {
             step(&mut world, &mut dice, &names);
-            let now = together(&world);
+            let now = owned(&world, &names);
+            let gained = now - before;
             assert!(
-                now <= start,
-                "seed {seed}, step {number}: {} gained",
-                now - start
+                gained <= 0,
+                "seed {seed}, step {number}: {gained} of 2^-64 gained"
             );
-            lost = start - now;
+            before = now;
             world.assert_custody_exact();
             let residue = world.assert_claims_sum_to_zero(AVAX);
             assert!(residue >= 0, "seed {seed}, step {number}");
         }
-        // Nothing was destroyed either: what rounding took lies in the pool.
-        assert!(lost < 2_000, "seed {seed}: {lost} atoms lost in 400 steps");
+        // Rounding did take, and nothing but roundings: what it took lies in the pool.
+        let lost = (start - before) >> 64;
+        assert!(
+            lost > 0 && lost < 1_200,
+            "seed {seed}: {lost} atoms in 400 steps"
+        );
         world.assert_sound();
     }
+}
+
+/// One lot each way at the index itself, which is a little less than the price in Q.32: the long's claim is
+/// the floor, the short's debt the ceiling, and the atom between them is the pool's.
+#[test]
+fn attack_27_claims_are_rounded_against_the_holder() {
+    let mut world = free_market(&["ann", "bob"]);
+    world.place("bob", AVAX, ask(INDEX, 1)).unwrap();
+    world.place("ann", AVAX, bid(INDEX, 1)).unwrap();
+    let mut settle = |name| world.settle(name, &[AVAX]).unwrap().event::<Settled>().legs[0];
+    let (long, short) = (settle("ann"), settle("bob"));
+    assert_eq!((long.gain_paid, long.loss_paid), (0, 1));
+    assert_eq!(
+        (short.gain_paid, short.gain_unpaid, short.loss_paid),
+        (0, 0, 0)
+    );
+    assert_eq!(world.market(AVAX).header.cash.pool, 1);
 }
 
 #[test]
@@ -128,7 +175,9 @@ fn attack_27_split_orders_pay_no_less_in_fees() {
             .place("ann", AVAX, bid(price, 1))
             .unwrap()
             .event::<OrderPlaced>();
-        assert!(placed.taker_fee > 0 && placed.fills[0].maker_fee > 0);
+        let cash = price * 10;
+        assert_eq!(placed.taker_fee, (cash * 500).div_ceil(1_000_000));
+        assert_eq!(placed.fills[0].maker_fee, (cash * 100).div_ceil(1_000_000));
     }
     let fees = |world: &World| world.market(AVAX).header.cash.fees_accrued;
     assert!(fees(&split) > fees(&whole));
