@@ -76,7 +76,12 @@ fn predict(world: &World, op: &Op) -> Result<Changes, EngineError> {
             cash::withdraw(&mut view.account, &legs, false, *amount, &env)?;
             Ok(vec![margin_bytes(world, &view)])
         }
-        Op::Place { who, market, order } => predict_place(world, *who, *market, order),
+        Op::Place { who, market, order } => predict_place(world, *who, *market, &[*order]),
+        Op::PlaceMany {
+            who,
+            market,
+            orders,
+        } => predict_place(world, *who, *market, orders),
         Op::Settle { who, markets } => predict_settle(world, *who, markets),
         Op::Refresh { market, .. } => predict_refresh(world, *market),
         Op::Sweep { market } => {
@@ -99,7 +104,7 @@ fn predict_place(
     world: &World,
     who: usize,
     market: usize,
-    order: &OrderArgs,
+    orders: &[OrderArgs],
 ) -> Result<Changes, EngineError> {
     let (env, symbol) = (world.env(), SYMBOLS[market]);
     let account = world.view(actor(who));
@@ -110,21 +115,17 @@ fn predict_place(
         cash: account_cash(&account.account, env.now),
         other_legs: account.legs_risk(entry, env.now)?,
     };
-    let seat = match order.seat {
-        0 => world.seat_index(actor(who), symbol),
-        seat => seat,
-    };
     let mut view = world.market(symbol);
     let mut plan = MatchPlan::default();
-    let request = request(order)?;
-    place::place(
-        &mut arena(&mut view),
-        seat,
-        &trader,
-        &request,
-        &env,
-        &mut plan,
-    )?;
+    for order in orders {
+        let seat = match order.seat {
+            0 => world.seat_index(actor(who), symbol),
+            seat => seat,
+        };
+        let request = request(order)?;
+        let mut market = arena(&mut view);
+        place::place(&mut market, seat, &trader, &request, &env, &mut plan)?;
+    }
     Ok(vec![market_bytes(world, market, &view)])
 }
 

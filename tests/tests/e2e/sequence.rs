@@ -28,6 +28,11 @@ pub enum Op {
         market: usize,
         order: OrderArgs,
     },
+    PlaceMany {
+        who: usize,
+        market: usize,
+        orders: Vec<OrderArgs>,
+    },
     Cancel {
         who: usize,
         market: usize,
@@ -78,6 +83,7 @@ impl Op {
             Self::Deposit { .. } => "deposit",
             Self::Withdraw { .. } => "withdraw",
             Self::Place { .. } => "place",
+            Self::PlaceMany { .. } => "place_many",
             Self::Cancel { .. } => "cancel",
             Self::CancelByClientId { .. } => "cancel_by_client_id",
             Self::CancelAll { .. } => "cancel_all",
@@ -139,6 +145,7 @@ impl Sequence {
     /// Sequences go on: nobody stays without a seat for long, so a missing one is claimed first.
     pub fn ready(&mut self, op: &Op) {
         let (Op::Place { who, market, .. }
+        | Op::PlaceMany { who, market, .. }
         | Op::Cancel { who, market, .. }
         | Op::CancelByClientId { who, market, .. }
         | Op::CancelAll { who, market, .. }) = op
@@ -168,6 +175,11 @@ impl Sequence {
             Op::Deposit { who, amount } => world.deposit(actor(*who), *amount),
             Op::Withdraw { who, amount } => world.withdraw(actor(*who), *amount),
             Op::Place { who, market, order } => world.place(actor(*who), SYMBOLS[*market], *order),
+            Op::PlaceMany {
+                who,
+                market,
+                orders,
+            } => world.place_many(actor(*who), SYMBOLS[*market], orders),
             Op::Cancel {
                 who,
                 market,

@@ -17,10 +17,17 @@ impl Sequence {
                 who,
                 amount: 1 + self.below(8_000_000),
             },
-            8..=54 => Op::Place {
+            8..=48 => Op::Place {
                 who,
                 market,
                 order: self.order(who, market),
+            },
+            49..=54 => Op::PlaceMany {
+                who,
+                market,
+                orders: (0..2 + self.below(3))
+                    .map(|_| self.order(who, market))
+                    .collect(),
             },
             55..=60 => self.cancel(who, market),
             61..=62 => Op::CancelByClientId {
