@@ -84,13 +84,33 @@ fn base_of(seat: &Seat, side: &Side) -> Result<i64> {
 }
 
 /// ⌊s·n·(C − C_snap) / 2^64⌋: what the cash index owes the seat, rounded against it (INV-4).
-#[inline(never)]
+///
+/// By limbs: funding keeps |ΔC| under 2^64, where one product is enough, and every leg of every margin
+/// check passes through here.
+#[inline(always)]
 fn pending_cash(seat: &Seat, side: &Side) -> Result<i64> {
+    let [now_low, now_high] = side.cash_index;
+    let [snap_low, snap_high] = seat.cash_index;
+    let (low, borrow) = now_low.overflowing_sub(snap_low);
+    let high = now_high
+        .wrapping_sub(snap_high)
+        .wrapping_sub(u64::from(borrow));
+    let (falls, magnitude) = match high {
+        0 => (false, low),
+        u64::MAX if low != 0 => (true, low.wrapping_neg()),
+        _ => return pending_cash_wide(seat, side),
+    };
+    let [fraction, whole] = math::split_unsigned(math::wide(seat.shares, magnitude));
+    owed(falls == (seat.side == SIDE_SHORT), whole, fraction != 0)
+}
+
+/// The same for any ΔC.
+#[inline(never)]
+fn pending_cash_wide(seat: &Seat, side: &Side) -> Result<i64> {
     let now = math::join_signed(side.cash_index);
     let delta = now
         .checked_sub(math::join_signed(seat.cash_index))
         .ok_or(EngineError::Overflow)?;
-    let gains = (delta < 0) == (seat.side == SIDE_SHORT);
     let [low, high] = math::split_unsigned(delta.unsigned_abs());
     let low_product = math::wide(seat.shares, low);
     let high_product = math::wide(seat.shares, high);
@@ -98,11 +118,20 @@ fn pending_cash(seat: &Seat, side: &Side) -> Result<i64> {
         .checked_add(low_product >> 64)
         .ok_or(EngineError::Overflow)?;
     let [fraction, _] = math::split_unsigned(low_product);
+    owed(
+        (delta < 0) == (seat.side == SIDE_SHORT),
+        math::narrow(whole)?,
+        fraction != 0,
+    )
+}
+
+/// A gain rounds down, a loss up: both are floors of the signed amount.
+#[inline(always)]
+fn owed(gains: bool, whole: u64, fraction: bool) -> Result<i64> {
     if gains {
-        math::signed(math::narrow(whole)?)
+        math::signed(whole)
     } else {
-        // A loss rounds up: floor of a negative number.
-        let loss = math::add(math::narrow(whole)?, u64::from(fraction != 0))?;
+        let loss = math::add(whole, u64::from(fraction))?;
         math::signed(loss)?
             .checked_neg()
             .ok_or(EngineError::Overflow)
