@@ -197,6 +197,37 @@ fn attack_37_claims_at_the_edge_of_their_type_do_not_wrap() {
     }
 }
 
+/// A quote that the mark cannot read would stop every refresh, and with it the market.
+#[test]
+fn attack_37_price_beyond_the_largest_mark_is_refused() {
+    // Ticks of a twentieth of the price: most of the 2^40 have no Q.32 price at all.
+    let spec = MarketSpec::preset(AVAX).with(|params| {
+        params.base_atoms_per_lot = 1_000;
+        params.quote_atoms_per_lot_tick = 10;
+    });
+    let mut world = market_of(&MarketSpec {
+        price_ticks: 20,
+        ..spec
+    });
+    let highest = 4_096 * 100;
+    world.cancel_all("bob", AVAX, u8::MAX).unwrap();
+    world.place("ann", AVAX, ask(21, 1)).unwrap();
+    for price in [highest + 1, 1 << 32, (1 << 40) - 1] {
+        for order in [ask(price, 1), bid(price, 1), ask(price, 1).post_only()] {
+            world.assert_rejected(EngineError::PriceOutOfRange, |world| {
+                world.place("ann", AVAX, order)
+            });
+        }
+    }
+    world.place("ann", AVAX, ask(highest, 1)).unwrap();
+    // The far order alone is left, and the index goes on.
+    let seat = world.seat_index("ann", AVAX);
+    let (block, near) = world.market(AVAX).orders_of_seat(seat)[1];
+    world.cancel("ann", AVAX, block, near.sequence).unwrap();
+    world.move_index(AVAX, 21);
+    world.assert_sound();
+}
+
 /// The numbers that orders and seats are told apart by do not start again.
 #[test]
 fn attack_37_exhausted_sequence_is_an_error_not_a_wrap() {
