@@ -62,7 +62,7 @@ enum Command {
     Doctor,
     /// Make a key pair
     Keygen(KeygenArgs),
-    /// Receive test USDC and SOL on a localnet
+    /// Receive test USDC and SOL, on a localnet or from a test mint of one's own
     Faucet(FaucetArgs),
     /// Deploy the program
     #[cfg(feature = "localnet")]
@@ -97,8 +97,13 @@ enum Command {
 async fn main() -> ExitCode {
     let cli = Cli::parse();
     log_to_stderr();
+    let json = cli.global.json;
     match run(cli).await {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if json => {
+            eprintln!("{}", serde_json::json!({ "error": format!("{error:#}") }));
+            ExitCode::FAILURE
+        }
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE

@@ -199,6 +199,12 @@ fn refusals_name_their_error(localnet: &Localnet, bob: &str) {
     assert!(much.contains("InsufficientCash"), "{much}");
     let unasked = localnet.error(bob, &[&buy[1..], &["--size", "1"]].concat());
     assert!(unasked.contains("say --yes"), "{unasked}");
+    let parsed = localnet.error(
+        bob,
+        &["--json", "order", "close", "AVAX", "--size", "0.005"],
+    );
+    let parsed: Value = serde_json::from_str(parsed.trim()).expect("an error in JSON");
+    assert!(text(&parsed, "error").contains("0.005"), "{parsed}");
     let nowhere = localnet.error(bob, &["book", "DOGE"]);
     assert!(nowhere.contains("AVAX, BTC, ETH, SOL"), "{nowhere}");
 }

@@ -1,10 +1,11 @@
-//! Test money: SOL by airdrop, test USDC from the mint that a localnet's authority controls.
+//! Test money: SOL by airdrop, test USDC from a test mint.
 
 use std::time::Duration;
 
 use anyhow::{bail, ensure, Context, Result};
 use clap::Args;
 use serde::Serialize;
+use solana_keypair::Keypair;
 use solana_pubkey::Pubkey;
 use solana_signer::Signer;
 use spl_associated_token_account_interface::instruction::create_associated_token_account_idempotent;
@@ -43,11 +44,7 @@ struct Given {
 }
 
 pub(crate) async fn faucet(session: &Session, args: FaucetArgs) -> Result<()> {
-    ensure!(
-        session.config.published_keys,
-        "there is a faucet on localnets only, and {} is none",
-        session.config.name
-    );
+    let minter = minter(session)?;
     let (usdc, lamports) = (parse_usd(&args.usdc)?, parse_sol(&args.sol)?);
     let to = match args.to {
         Some(to) => to,
@@ -59,7 +56,6 @@ pub(crate) async fn faucet(session: &Session, args: FaucetArgs) -> Result<()> {
     let addresses = session.addresses()?;
     let account = token_account(&addresses, &to);
     if usdc != 0 {
-        let minter = keys::localnet_authority()?;
         let payer = minter.pubkey();
         let (mint, program) = (addresses.collateral_mint, addresses.token_program);
         let instructions = [
@@ -80,6 +76,29 @@ pub(crate) async fn faucet(session: &Session, args: FaucetArgs) -> Result<()> {
             given.to, given.usdc, given.sol
         )
     })
+}
+
+/// Who mints the test mint: on a localnet everybody, elsewhere whoever set it up.
+fn minter(session: &Session) -> Result<Keypair> {
+    let config = &session.config;
+    ensure!(
+        config.test_mint,
+        "the collateral of {} is no test mint: there is no faucet for it",
+        config.name
+    );
+    if config.published_keys {
+        return keys::localnet_authority();
+    }
+    let signer = session.signer()?;
+    ensure!(
+        config
+            .exchange
+            .authority
+            .is_none_or(|authority| authority == signer.pubkey()),
+        "only the authority of {} mints its test USDC",
+        config.name
+    );
+    Ok(signer)
 }
 
 /// Asks the cluster for SOL and returns when it is there.

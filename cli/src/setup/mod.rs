@@ -33,6 +33,7 @@ use chain::OnChain;
 
 /// A market and how to speak of it.
 #[derive(Clone, Debug)]
+#[cfg_attr(not(feature = "localnet"), allow(dead_code))]
 pub(crate) struct MarketInfo {
     pub(crate) symbol: String,
     pub(crate) address: Pubkey,

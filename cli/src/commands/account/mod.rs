@@ -37,10 +37,7 @@ pub(crate) enum AccountCommand {
         account: AccountArgs,
     },
     /// Cash, margin, positions and liquidation prices
-    Show {
-        #[command(flatten)]
-        account: AccountArgs,
-    },
+    Show(show::ShowArgs),
     /// Pay USDC in
     Deposit(cash::DepositArgs),
     /// Take aged USDC out
@@ -69,7 +66,7 @@ pub(crate) async fn run(session: &Session, command: AccountCommand) -> Result<()
     match command {
         AccountCommand::Create { account } => create(session, &account).await,
         AccountCommand::List { account } => list(session, &account).await,
-        AccountCommand::Show { account } => show::run(session, &account).await,
+        AccountCommand::Show(args) => show::run(session, &args).await,
         AccountCommand::Deposit(args) => cash::deposit(session, args).await,
         AccountCommand::Withdraw(args) => cash::withdraw(session, args).await,
         AccountCommand::Settle(args) => cash::settle(session, args).await,

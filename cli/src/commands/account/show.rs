@@ -1,15 +1,28 @@
 //! `plimsoll account show`: what an account is worth, how far it is from liquidation, and why.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use clap::Args;
 use plimsoll_client::accounts::MarketView;
 use plimsoll_client::engine::cash::account_cash;
+use plimsoll_client::engine::math::mul_ppm_ceil;
+use plimsoll_client::engine::units::PRICE_Q32_MAX;
 use plimsoll_client::preview::{AccountPreview, AccountView, LegPreview};
 use serde::Serialize;
 
 use crate::output::{pairs, table};
 use crate::session::Session;
 use crate::traders::{view, AccountArgs};
-use crate::units::{usd, usd_unsigned, MarketUnits};
+use crate::units::{parse_percent, percent, usd, usd_unsigned, MarketUnits};
+
+/// Arguments of `plimsoll account show`.
+#[derive(Args, Debug)]
+pub(crate) struct ShowArgs {
+    #[command(flatten)]
+    account: AccountArgs,
+    /// A jump of every mark against the account, whose cost is shown
+    #[arg(long, default_value = "20%", value_name = "PERCENT")]
+    gap: String,
+}
 
 /// An account at one moment. Amounts are dollars.
 #[derive(Serialize)]
@@ -23,6 +36,9 @@ pub(super) struct AccountShown {
     free_collateral: String,
     withdrawable: String,
     margin_ratio: Option<String>,
+    /// Equity if every mark jumped against its position by `gap`.
+    equity_after_gap: String,
+    gap: String,
     positions: Vec<PositionShown>,
 }
 
@@ -43,7 +59,9 @@ struct PositionShown {
     order_slots: u8,
 }
 
-pub(super) async fn run(session: &Session, args: &AccountArgs) -> Result<()> {
+pub(super) async fn run(session: &Session, show: &ShowArgs) -> Result<()> {
+    let args = &show.account;
+    let gap = parse_percent(&show.gap).context("--gap")?;
     let addresses = session.addresses()?;
     let owner = match args.owner {
         Some(owner) => owner,
@@ -52,11 +70,11 @@ pub(super) async fn run(session: &Session, args: &AccountArgs) -> Result<()> {
     let address = addresses.margin_account(&owner, args.sub_account);
     let view = view(session, &address).await?;
     let now = session.connection.chain_time().await?;
-    let shown = shown(&view, now)?;
+    let shown = shown(&view, now, gap)?;
     session.output.result(&shown, || text(&shown))
 }
 
-fn shown(view: &AccountView, now: i64) -> Result<AccountShown> {
+fn shown(view: &AccountView, now: i64, gap_ppm: u32) -> Result<AccountShown> {
     let preview = view.preview(now)?;
     let cash = account_cash(&view.account, now);
     let risk = &preview.risk;
@@ -72,8 +90,30 @@ fn shown(view: &AccountView, now: i64) -> Result<AccountShown> {
         free_collateral: usd(risk.free_collateral()),
         withdrawable: usd_unsigned(preview.withdrawable),
         margin_ratio: margin_ratio(&preview),
+        equity_after_gap: usd(equity_after(view, &preview, now, gap_ppm)?),
+        gap: percent(u64::from(gap_ppm)),
         positions: positions.collect(),
     })
+}
+
+/// Equity with every mark moved against its position, by the engine's own valuation.
+fn equity_after(
+    view: &AccountView,
+    preview: &AccountPreview,
+    now: i64,
+    gap_ppm: u32,
+) -> Result<i64> {
+    let mut moved = view.clone();
+    for (market, leg) in moved.markets.iter_mut().zip(&preview.legs) {
+        let mark = market.header.prices.mark;
+        let gap = mul_ppm_ceil(mark, u64::from(gap_ppm))?;
+        market.header.prices.mark = if leg.held.base > 0 {
+            mark.saturating_sub(gap).max(1)
+        } else {
+            mark.saturating_add(gap).min(PRICE_Q32_MAX)
+        };
+    }
+    Ok(moved.risk(now)?.equity)
 }
 
 /// Equity over maintenance margin; at 100% an account can be liquidated.
@@ -128,6 +168,7 @@ fn break_even(leg: &LegPreview) -> Option<u64> {
 
 fn text(shown: &AccountShown) -> String {
     let amount = |value: &str| format!("{value} USDC");
+    let gap = format!("equity after a gap of {}", shown.gap);
     let account = pairs([
         ("margin account", shown.margin_account.clone()),
         ("cash", amount(&shown.collateral)),
@@ -141,6 +182,7 @@ fn text(shown: &AccountShown) -> String {
             "equity over maintenance",
             shown.margin_ratio.clone().unwrap_or_else(|| "–".into()),
         ),
+        (gap.as_str(), amount(&shown.equity_after_gap)),
     ]);
     if shown.positions.is_empty() {
         return format!(
