@@ -1,8 +1,8 @@
 //! An account's fills and funding in one market, from the market's transactions in order.
 //!
 //! The position before the first of them is not on chain any more; it is what the account holds now
-//! less the fills that were read. Funding is each refresh's rate on the position at that moment, rounded
-//! down as the program does for a claim; it is shown by the hour or until the position changes.
+//! less the fills that were read. Funding is each refresh's rate on the position at that moment; it is
+//! summed exactly and shown by the hour or until the position changes, rounded down once.
 
 use anyhow::Result;
 use plimsoll_client::engine::math::mul_ppm_ceil;
@@ -82,7 +82,8 @@ struct Change {
 struct Running {
     begun: i64,
     time: i64,
-    amount: i64,
+    /// Quote atoms, Q.64.
+    amount: i128,
     transaction: String,
 }
 
@@ -159,7 +160,7 @@ impl<'a> Ledger<'a> {
             time: run.time,
             market: self.market.symbol(),
             position: self.units.position(base),
-            amount: usd(run.amount),
+            amount: usd(atoms_down(run.amount)),
             transaction: run.transaction,
         })
     }
@@ -265,10 +266,14 @@ fn funding_step(refreshed: &MarkRefreshed, transaction: &PastTransaction) -> Opt
     (refreshed.funding != 0).then_some(Step::Funding(refreshed.funding, time, signature))
 }
 
-/// What a position receives: a long pays a positive rate, a short receives it. Rounded down.
-fn funding_of(base: i64, rate: i128) -> i64 {
-    let owed = i128::from(base).saturating_neg().saturating_mul(rate);
-    i64::try_from(owed >> 64).unwrap_or(0)
+/// What a position receives, Q.64: a long pays a positive rate, a short receives it.
+fn funding_of(base: i64, rate: i128) -> i128 {
+    i128::from(base).saturating_neg().saturating_mul(rate)
+}
+
+/// Whole quote atoms, rounded down once: the program, too, rounds a claim when it is touched.
+fn atoms_down(amount: i128) -> i64 {
+    i64::try_from(amount >> 64).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -154,7 +154,7 @@ fn a_long_pays_a_positive_rate_and_rows_end_with_the_position() {
 
 #[test]
 fn a_claim_of_funding_is_rounded_down() {
-    assert_eq!(funding_of(1, RATE), -1);
-    assert_eq!(funding_of(-1, RATE), 0);
-    assert_eq!(funding_of(-150, RATE), 1);
+    assert_eq!(atoms_down(funding_of(1, RATE)), -1);
+    assert_eq!(atoms_down(funding_of(-1, RATE)), 0);
+    assert_eq!(atoms_down(funding_of(-150, RATE)), 1);
 }
