@@ -1,5 +1,3 @@
-use plimsoll_client::events::{FillRecord, SeatClaimed};
-
 use super::*;
 use crate::cluster::ClusterConfig;
 
@@ -29,55 +27,65 @@ fn transaction(time: i64, event: Event) -> PastTransaction {
     }
 }
 
+/// An event as its log line carries it. Fields that later versions append are read as zeros.
+fn event(name: &str, fields: &[&[u8]]) -> Event {
+    let hash = <sha2::Sha256 as sha2::Digest>::digest(format!("event:{name}"));
+    let mut bytes = hash[..8].to_vec();
+    fields
+        .iter()
+        .for_each(|field| bytes.extend_from_slice(field));
+    bytes.extend_from_slice(&[0; 64]);
+    Event::decode(&bytes).expect(name)
+}
+
 /// `taker` buys `lots` at 28.5 from the order of `maker_seat`.
 fn bought(taker: Pubkey, maker_seat: u32, lots: u64) -> Event {
-    Event::OrderPlaced(Box::new(OrderPlaced {
-        version: 1,
-        market: MARKET,
-        margin_account: taker,
-        seat: 9,
-        side: 0,
-        client_id: 77,
-        order: 0,
-        sequence: 0,
-        price: 0,
-        resting_lots: 0,
-        cancelled_lots: 0,
-        filled_lots: lots,
-        filled_quote: lots * 285_000,
-        taker_fee: 0,
-        fills: vec![FillRecord {
-            maker_seat,
-            maker_sequence: 41,
-            price: 28_500,
-            lots,
-            maker_fee: 13,
-        }],
-    }))
+    let zero = 0_u64.to_le_bytes();
+    let fields: [&[u8]; 20] = [
+        &[1],
+        MARKET.as_ref(),
+        taker.as_ref(),
+        &9_u32.to_le_bytes(),
+        &[0],
+        &77_u64.to_le_bytes(),
+        // No remainder rests: block, sequence, price, lots; none is cancelled.
+        &0_u32.to_le_bytes(),
+        &zero,
+        &zero,
+        &zero,
+        &zero,
+        &lots.to_le_bytes(),
+        &(lots * 285_000).to_le_bytes(),
+        &zero,
+        // One fill.
+        &1_u32.to_le_bytes(),
+        &maker_seat.to_le_bytes(),
+        &41_u64.to_le_bytes(),
+        &28_500_u64.to_le_bytes(),
+        &lots.to_le_bytes(),
+        &13_u64.to_le_bytes(),
+    ];
+    event("OrderPlaced", &fields)
 }
 
 fn refreshed(funding: i128) -> Event {
-    Event::MarkRefreshed(Box::new(MarkRefreshed {
-        version: 1,
-        market: MARKET,
-        index: 1,
-        index_time: 0,
-        mark: 1,
-        premium: 0,
-        funding,
-        funding_seconds: 1,
-    }))
+    let one = 1_u64.to_le_bytes();
+    let fields: [&[u8]; 8] = [
+        &[1],
+        MARKET.as_ref(),
+        &one,
+        &one,
+        &one,
+        &one,
+        &funding.to_le_bytes(),
+        &1_u32.to_le_bytes(),
+    ];
+    event("MarkRefreshed", &fields)
 }
 
 fn claimed(account: Pubkey, seat: u32) -> Event {
-    Event::SeatClaimed(Box::new(SeatClaimed {
-        version: 1,
-        market: MARKET,
-        margin_account: account,
-        seat,
-        order_slots: 1,
-        deposit_lamports: 0,
-    }))
+    let fields: [&[u8]; 4] = [&[1], MARKET.as_ref(), account.as_ref(), &seat.to_le_bytes()];
+    event("SeatClaimed", &fields)
 }
 
 fn read(standing: Standing, past: &[PastTransaction]) -> Vec<Entry> {
