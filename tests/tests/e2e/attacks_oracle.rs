@@ -18,8 +18,9 @@ fn composite(len: u8, required: u8) -> World {
     let spec = MarketSpec::preset(AVAX).with(|params| {
         params.feeds_len = len;
         params.feeds_required = required;
-        params.feed_ids[1] = [0xB2; 32];
-        params.feed_ids[2] = [0xC3; 32];
+        for feed in 1..len {
+            params.feed_ids[usize::from(feed)] = [0xB0 + feed; 32];
+        }
     });
     world.open_market(&spec);
     world
