@@ -27,12 +27,10 @@ pub enum EngineError {
     #[error("an admin instruction may not follow a durable-nonce advance")]
     DurableNonceRefused = 7,
 
-    #[error("the mint is not a plain token mint")]
+    #[error("the mint is not a plain token mint of six decimals")]
     MintNotPlain = 20,
     #[error("the custody shard does not exist or is not one of this exchange")]
     WrongCustodyShard = 21,
-    #[error("custody would not equal the sum of what it is owed")]
-    CustodyMismatch = 22,
     #[error("the token transfer moved another amount than it reported")]
     TransferMismatch = 23,
     #[error("moving that much would leave custody's shards less even")]
@@ -149,7 +147,6 @@ impl EngineError {
         Self::DurableNonceRefused,
         Self::MintNotPlain,
         Self::WrongCustodyShard,
-        Self::CustodyMismatch,
         Self::TransferMismatch,
         Self::CustodyLessEven,
         Self::InsufficientCash,

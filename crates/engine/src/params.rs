@@ -138,6 +138,7 @@ impl MarketParams {
         self.validate_sizes()?;
         self.validate_prices()?;
         self.validate_powers()?;
+        self.validate_reserved()?;
         self.validate_listing_rule()
     }
 
@@ -224,6 +225,22 @@ impl MarketParams {
         within_u32(self.takeover_credit_seconds, 1, 600)?;
         within_u32(self.reimbursement_growth_seconds, 1, 600)?;
         within_u32(self.default_fund_budget_ppm, 0, 200_000)
+    }
+
+    /// Fields without a meaning are zero, so that one they get later starts with a known value.
+    fn validate_reserved(&self) -> Result<()> {
+        let unused = self
+            .feed_ids
+            .get(usize::from(self.feeds_len)..)
+            .unwrap_or(&[]);
+        let blank = self.reserved == [0; 8]
+            && self.reserved_0 == [0; 4]
+            && self.reserved_1 == 0
+            && unused.iter().all(|id| *id == [0; 32]);
+        if !blank {
+            return Err(EngineError::ParameterOutOfBounds);
+        }
+        Ok(())
     }
 
     /// MMF ≥ θ + (1 + θ)(fees + funding), θ the short threshold: inside one velocity window an account

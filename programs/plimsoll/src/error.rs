@@ -22,12 +22,10 @@ pub enum PlimsollError {
     WrongMarketAccounts = 6,
     #[msg("an admin instruction may not follow a durable-nonce advance")]
     DurableNonceRefused = 7,
-    #[msg("the mint is not a plain token mint")]
+    #[msg("the mint is not a plain token mint of six decimals")]
     MintNotPlain = 20,
     #[msg("the custody shard does not exist or is not one of this exchange")]
     WrongCustodyShard = 21,
-    #[msg("custody would not equal the sum of what it is owed")]
-    CustodyMismatch = 22,
     #[msg("the token transfer moved another amount than it reported")]
     TransferMismatch = 23,
     #[msg("moving that much would leave custody's shards less even")]
@@ -140,7 +138,6 @@ impl From<EngineError> for PlimsollError {
             EngineError::DurableNonceRefused => Self::DurableNonceRefused,
             EngineError::MintNotPlain => Self::MintNotPlain,
             EngineError::WrongCustodyShard => Self::WrongCustodyShard,
-            EngineError::CustodyMismatch => Self::CustodyMismatch,
             EngineError::TransferMismatch => Self::TransferMismatch,
             EngineError::CustodyLessEven => Self::CustodyLessEven,
             EngineError::InsufficientCash => Self::InsufficientCash,

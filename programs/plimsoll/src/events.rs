@@ -5,7 +5,7 @@ use std::io::Write;
 
 use anchor_lang::prelude::*;
 use anchor_lang::Discriminator;
-use plimsoll_engine::place::MATCH_STEPS_MAX;
+use plimsoll_engine::place::{MatchPlan, PlanStep, StepKind, MATCH_STEPS_MAX};
 use solana_program::log::sol_log_data;
 
 use crate::error::PlimsollError;
@@ -144,6 +144,16 @@ pub struct FillRecord {
     pub maker_fee: u64,
 }
 
+/// A resting order that an arriving one met and did not trade with.
+#[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RemovalRecord {
+    pub sequence: u64,
+    /// Lots that left the book; fewer than rested there where a self-trade only shrank the order.
+    pub lots: u64,
+    /// 1 expired, 2 reduce-only with nothing to reduce, 3 self-trade.
+    pub reason: u8,
+}
+
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrderPlaced {
@@ -163,49 +173,133 @@ pub struct OrderPlaced {
     pub filled_quote: u64,
     pub taker_fee: u64,
     pub fills: Vec<FillRecord>,
+    pub removals: Vec<RemovalRecord>,
 }
 
 /// Bytes of the largest [`OrderPlaced`]: discriminator, fields, and a record for every step of a plan.
 pub const ORDER_PLACED_SIZE_MAX: usize = 8 + 192 + MATCH_STEPS_MAX * FILL_RECORD_SIZE;
 const FILL_RECORD_SIZE: usize = 36;
+const REMOVAL_RECORD_SIZE: usize = 17;
 
-/// Emits `event`, whose `fills` are empty, with the fills that follow. `emit!` would allocate a growing
-/// buffer an event from a heap that never frees: a batch of large orders would run out of it.
+/// Emits `event`, whose vectors are empty, with the records of `plan` in their place. `emit!` would
+/// allocate a growing buffer an event from a heap that never frees: a batch of large orders would run
+/// out of it.
 pub fn emit_order_placed(
     event: &OrderPlaced,
-    fills: impl Iterator<Item = FillRecord>,
+    plan: &MatchPlan,
     buffer: &mut [u8; ORDER_PLACED_SIZE_MAX],
 ) -> Result<()> {
     let mut rest = &mut buffer[..];
     rest.write_all(OrderPlaced::DISCRIMINATOR)?;
     event.serialize(&mut rest)?;
-    let fields_end = ORDER_PLACED_SIZE_MAX.saturating_sub(rest.len());
+    // The two empty vectors end the fields with a length of zero each: the real ones go there.
+    let fields = ORDER_PLACED_SIZE_MAX.saturating_sub(rest.len());
+    let mut records = Records {
+        buffer,
+        end: fields.saturating_sub(8),
+    };
+    let fills_at = records.begin()?;
     let mut count = 0_u32;
-    let mut end = fields_end;
-    for fill in fills {
-        let record = buffer.get_mut(end..).and_then(<[u8]>::first_chunk_mut);
-        fill.write(record.ok_or(PlimsollError::Overflow)?);
-        end = end.saturating_add(FILL_RECORD_SIZE);
+    for step in plan.fills() {
+        records.push(&FillRecord::of(step).bytes())?;
         count = count.saturating_add(1);
     }
-    // An empty vector ends the fields with a length of zero: here goes the real one.
-    let length = buffer.get_mut(fields_end.saturating_sub(4)..fields_end);
-    length
-        .ok_or(PlimsollError::Overflow)?
-        .copy_from_slice(&count.to_le_bytes());
+    records.finish(fills_at, count)?;
+    let removals_at = records.begin()?;
+    let mut removed = 0_u32;
+    // Most orders meet nothing but makers that trade.
+    if usize::try_from(count) != Ok(plan.steps().len()) {
+        for record in plan.steps().iter().filter_map(RemovalRecord::of) {
+            records.push(&record.bytes())?;
+            removed = removed.saturating_add(1);
+        }
+    }
+    records.finish(removals_at, removed)?;
+    let Records { buffer, end } = records;
     sol_log_data(&[buffer.get(..end).unwrap_or(&[])]);
     Ok(())
 }
 
+/// Vectors written in place, as Borsh has them.
+struct Records<'a> {
+    buffer: &'a mut [u8; ORDER_PLACED_SIZE_MAX],
+    end: usize,
+}
+
+impl Records<'_> {
+    /// Leaves room for a vector's length and says where.
+    #[inline(always)]
+    fn begin(&mut self) -> Result<usize> {
+        let at = self.end;
+        self.push(&[0; 4])?;
+        Ok(at)
+    }
+
+    #[inline(always)]
+    fn push<const N: usize>(&mut self, record: &[u8; N]) -> Result<()> {
+        let place = self
+            .buffer
+            .get_mut(self.end..)
+            .and_then(<[u8]>::first_chunk_mut);
+        *place.ok_or(PlimsollError::Overflow)? = *record;
+        self.end = self.end.saturating_add(N);
+        Ok(())
+    }
+
+    fn finish(&mut self, at: usize, count: u32) -> Result<()> {
+        let place = self.buffer.get_mut(at..).and_then(<[u8]>::first_chunk_mut);
+        *place.ok_or(PlimsollError::Overflow)? = count.to_le_bytes();
+        Ok(())
+    }
+}
+
 impl FillRecord {
+    #[inline(always)]
+    fn of(step: &PlanStep) -> Self {
+        Self {
+            maker_seat: step.seat,
+            maker_sequence: step.sequence,
+            price: step.price,
+            lots: step.lots,
+            maker_fee: step.maker_fee,
+        }
+    }
+
     /// The record as Borsh has it; a store a field, where Borsh's writer checks and copies.
     #[inline(always)]
-    fn write(&self, bytes: &mut [u8; FILL_RECORD_SIZE]) {
+    fn bytes(&self) -> [u8; FILL_RECORD_SIZE] {
+        let mut bytes = [0; FILL_RECORD_SIZE];
         bytes[..4].copy_from_slice(&self.maker_seat.to_le_bytes());
         bytes[4..12].copy_from_slice(&self.maker_sequence.to_le_bytes());
         bytes[12..20].copy_from_slice(&self.price.to_le_bytes());
         bytes[20..28].copy_from_slice(&self.lots.to_le_bytes());
         bytes[28..].copy_from_slice(&self.maker_fee.to_le_bytes());
+        bytes
+    }
+}
+
+impl RemovalRecord {
+    fn of(step: &PlanStep) -> Option<Self> {
+        let reason = match step.kind {
+            StepKind::Fill => return None,
+            StepKind::Expired => 1,
+            StepKind::NothingToReduce => 2,
+            StepKind::SelfTrade => 3,
+        };
+        Some(Self {
+            sequence: step.sequence,
+            lots: step.lots,
+            reason,
+        })
+    }
+
+    /// The record as Borsh has it.
+    fn bytes(&self) -> [u8; REMOVAL_RECORD_SIZE] {
+        let mut bytes = [0; REMOVAL_RECORD_SIZE];
+        bytes[..8].copy_from_slice(&self.sequence.to_le_bytes());
+        bytes[8..16].copy_from_slice(&self.lots.to_le_bytes());
+        bytes[16] = self.reason;
+        bytes
     }
 }
 
@@ -246,6 +340,8 @@ pub struct MarkRefreshed {
     /// Funding charged to a long of one base atom, Q.64.
     pub funding: i128,
     pub funding_seconds: u32,
+    /// Sequences of expired orders that left the front of the book.
+    pub expired_orders: Vec<u64>,
 }
 
 #[event]
@@ -282,7 +378,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fill_is_written_as_borsh_writes_it() {
+    fn records_are_written_as_borsh_writes_them() {
         let fill = FillRecord {
             maker_seat: 1,
             maker_sequence: 2,
@@ -290,8 +386,15 @@ mod tests {
             lots: 4,
             maker_fee: 5,
         };
-        let mut bytes = [0; FILL_RECORD_SIZE];
-        fill.write(&mut bytes);
-        assert_eq!(FillRecord::try_from_slice(&bytes).ok(), Some(fill));
+        assert_eq!(FillRecord::try_from_slice(&fill.bytes()).ok(), Some(fill));
+        let removal = RemovalRecord {
+            sequence: 6,
+            lots: 7,
+            reason: 3,
+        };
+        assert_eq!(
+            RemovalRecord::try_from_slice(&removal.bytes()).ok(),
+            Some(removal)
+        );
     }
 }

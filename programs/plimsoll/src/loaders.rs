@@ -78,7 +78,9 @@ fn check_kind<T: AccountKind>(data: &[u8], exact: bool) -> Result<()> {
 #[inline(always)]
 pub fn load<'a, T: AccountKind>(info: &'a AccountInfo<'_>) -> Result<Ref<'a, T>> {
     check_owner(info)?;
-    let data = info.try_borrow_data()?;
+    let data = info
+        .try_borrow_data()
+        .map_err(|_| PlimsollError::DuplicateAccount)?;
     check_kind::<T>(&data, true)?;
     Ok(Ref::map(data, |data| {
         bytemuck::from_bytes(&data[DISCRIMINATOR_SIZE..])
@@ -92,7 +94,9 @@ pub fn load_mut<'a, T: AccountKind>(info: &'a AccountInfo<'_>) -> Result<RefMut<
     if !info.is_writable {
         return err!(PlimsollError::WrongAccount);
     }
-    let data = info.try_borrow_mut_data()?;
+    let data = info
+        .try_borrow_mut_data()
+        .map_err(|_| PlimsollError::DuplicateAccount)?;
     check_kind::<T>(&data, true)?;
     Ok(RefMut::map(data, |data| {
         bytemuck::from_bytes_mut(&mut data[DISCRIMINATOR_SIZE..])
@@ -110,7 +114,9 @@ impl<'a> LoadedMarket<'a> {
     #[inline(always)]
     pub fn load(info: &'a AccountInfo<'_>) -> Result<Self> {
         check_owner(info)?;
-        let data = info.try_borrow_data()?;
+        let data = info
+            .try_borrow_data()
+            .map_err(|_| PlimsollError::DuplicateAccount)?;
         check_kind::<MarketHeader>(&data, false)?;
         let (header, blocks) = Ref::map_split(data, |data| {
             let (header, arena) = data.split_at(MARKET_HEADER_SIZE);
@@ -146,7 +152,9 @@ impl<'a> LoadedMarketMut<'a> {
         if !info.is_writable {
             return err!(PlimsollError::WrongAccount);
         }
-        let data = info.try_borrow_mut_data()?;
+        let data = info
+            .try_borrow_mut_data()
+            .map_err(|_| PlimsollError::DuplicateAccount)?;
         check_kind::<MarketHeader>(&data, false)?;
         let (header, blocks) = RefMut::map_split(data, |data| {
             let (header, arena) = data.split_at_mut(MARKET_HEADER_SIZE);
@@ -171,7 +179,9 @@ impl<'a> LoadedMarketMut<'a> {
 /// Writes the discriminator of a new account and returns its zeroed state.
 pub fn initialize<'a, T: AccountKind>(info: &'a AccountInfo<'_>) -> Result<RefMut<'a, T>> {
     check_owner(info)?;
-    let mut data = info.try_borrow_mut_data()?;
+    let mut data = info
+        .try_borrow_mut_data()
+        .map_err(|_| PlimsollError::DuplicateAccount)?;
     if data.len() < T::SIZE || data.iter().take(T::SIZE).any(|byte| *byte != 0) {
         return err!(PlimsollError::AlreadyInitialized);
     }

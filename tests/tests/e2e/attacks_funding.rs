@@ -1,7 +1,7 @@
 //! Attacks on funding: a spike before it is taken, a long silence, both sides in one hand (rows 25, 26).
 
 use plimsoll_testkit::events::MarkRefreshed;
-use plimsoll_testkit::{MarketSpec, World};
+use plimsoll_testkit::{bid, MarketSpec, OrderExt, World};
 
 use super::attacks_trading::{quote, trade, with_members, AVAX, INDEX, MILLION};
 
@@ -113,4 +113,28 @@ fn attack_26_long_and_short_pair_never_gains_from_funding() {
         assert!(charged, "seed {seed}: no funding was ever charged");
         world.assert_sound();
     }
+}
+
+/// Orders that lived for a second lie in front of a book and are no quotes: they must not hide it.
+#[test]
+fn attack_25_expired_orders_in_front_do_not_hide_the_book() {
+    let mut world = with_open_interest();
+    quote(&mut world, "mallory", INDEX + 80);
+    for _ in 0..20 {
+        world.advance_fresh(10);
+    }
+    let premium = world.market(AVAX).header.prices.premium_ema;
+    for name in ["mule", "mule2", "mule3"] {
+        world.trader(name, MILLION, &[AVAX]);
+        for _ in 0..16 {
+            let order = bid(INDEX + 76, 1).expires_at(world.now() + 1);
+            world.place(name, AVAX, order).unwrap();
+        }
+    }
+    for _ in 0..20 {
+        world.advance_fresh(10);
+    }
+    let now = world.market(AVAX).header.prices.premium_ema;
+    assert!(now >= premium, "{now} < {premium}");
+    world.assert_sound();
 }

@@ -314,3 +314,16 @@ fn attack_36_mint_with_metadata_alone_is_accepted() {
     world.collect_treasury(0).unwrap();
     world.assert_sound();
 }
+
+/// Quote atoms are millionths: a mint of other decimals would make every amount another one.
+#[test]
+fn attack_36_mint_of_other_than_six_decimals_is_refused() {
+    let world = World::bare();
+    let spl = world.addresses.token_program;
+    for decimals in [0, 2, 5, 7, 9, u8::MAX] {
+        let mut world = world.clone();
+        let mint = world.addresses.collateral_mint;
+        world.change_account(&mint, |account| account.data[44] = decimals);
+        assert_mint_refused(&world, "decimals", mint, spl);
+    }
+}

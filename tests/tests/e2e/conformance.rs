@@ -224,6 +224,7 @@ fn predict_refresh(world: &World, market: usize) -> Result<Changes, EngineError>
         owner: feed.owner.to_bytes(),
         data: &feed.data,
     };
+    place::drop_expired(&mut arena(&mut view), &env, |_| {})?;
     let top = place::book_top(&view.as_ref(), env.now)?;
     mark::refresh(&mut view.header, &[input], top, &env)?;
     let mut copy = world.mark(symbol);

@@ -39,6 +39,7 @@ mod place_order_risk;
 mod place_orders;
 mod random_bytecode;
 mod refresh_mark;
+mod removals;
 mod seats;
 mod sequence;
 mod sequence_steps;

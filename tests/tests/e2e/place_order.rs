@@ -46,6 +46,7 @@ fn limit_order_that_meets_nothing_rests_at_its_price() {
             filled_quote: 0,
             taker_fee: 0,
             fills: vec![],
+            removals: vec![],
         }
     );
     let [(index, order)] = world.market(AVAX).orders(OrderSide::Bid)[..] else {

@@ -45,6 +45,7 @@ fn first_index_makes_a_market_active() {
             premium: 0,
             funding: 0,
             funding_seconds: refreshed.funding_seconds,
+            expired_orders: vec![],
         }
     );
     let header = world.market(AVAX).header;

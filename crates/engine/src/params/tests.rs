@@ -124,7 +124,7 @@ fn initial_margin_lies_between_one_and_a_hundred_percent() {
 
 #[test]
 fn feeds_are_named_once_and_a_majority_must_agree() {
-    let ids = params().feed_ids;
+    let ids = crate::index::tests::params().feed_ids;
     let with = |feeds_len, feeds_required, feed_ids| {
         let params = MarketParams {
             feeds_len,
@@ -150,13 +150,31 @@ fn feeds_are_named_once_and_a_majority_must_agree() {
         (255, 255, false),
     ];
     for (len, required, accepted) in cases {
-        assert_eq!(with(len, required, ids), accepted, "{len} {required}");
+        let mut used = ids;
+        used.iter_mut()
+            .skip(usize::from(len))
+            .for_each(|id| *id = [0; 32]);
+        assert_eq!(with(len, required, used), accepted, "{len} {required}");
     }
     let [a, b, c] = ids;
     assert!(!with(2, 2, [a, a, c]) && !with(3, 2, [a, b, a]) && !with(3, 2, [a, b, [0; 32]]));
     assert!(!with(1, 1, [[0; 32], b, c]));
-    // What is not used may be anything.
-    assert!(with(2, 2, [a, b, a]) && with(1, 1, [a, [0; 32], [0; 32]]));
+    // What is not used is zero, so that a field that gets a meaning later starts with a known value.
+    assert!(!with(2, 2, [a, b, c]) && with(1, 1, [a, [0; 32], [0; 32]]));
+}
+
+#[test]
+fn a_field_without_a_meaning_is_zero() {
+    let set: [fn(&mut MarketParams); 3] = [
+        |p| p.reserved[7] = 1,
+        |p| p.reserved_0[3] = 1,
+        |p| p.reserved_1 = 1,
+    ];
+    for set in set {
+        let mut params = params();
+        set(&mut params);
+        assert_eq!(params.validate(), Err(EngineError::ParameterOutOfBounds));
+    }
 }
 
 /// θ 2%, fees 0.05% + 0.25%, funding ⌈0.5% · (60 + 10) / 28,800⌉ = 13 ppm: 2 × (20,000 + ⌈1.02 × 3,013⌉).

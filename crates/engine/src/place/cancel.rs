@@ -1,10 +1,11 @@
 //! Taking orders off the book: by hint, by client id, all of a seat, or once expired.
 //! None of these needs a price, a margin check or an open market: cancels are never refused (spec §7).
 
+use super::MATCH_STEPS_MAX;
 use crate::book::arena::{self, MarketMut};
 use crate::book::orders;
 use crate::error::{EngineError, Result};
-use crate::state::{Pubkey, NIL};
+use crate::state::{OrderSide, Pubkey, NIL};
 use crate::Env;
 
 /// An order that left the book.
@@ -86,6 +87,25 @@ pub fn cancel_all(
         count = count.saturating_add(1);
     }
     Ok((count, lots))
+}
+
+/// Takes expired orders off the front of both sides, at most [`MATCH_STEPS_MAX`] a side, and hands each to
+/// `left`: they must not hide the quotes behind them from the mark (attack 25).
+pub fn drop_expired(
+    market: &mut MarketMut<'_>,
+    env: &Env,
+    mut left: impl FnMut(&Cancelled),
+) -> Result<()> {
+    for side in [OrderSide::Bid, OrderSide::Ask] {
+        for _ in 0..MATCH_STEPS_MAX {
+            let best = orders::tree_of(market.header, side).best;
+            if best == NIL || !arena::order(market.blocks, best)?.expired(env.now) {
+                break;
+            }
+            left(&take(market, best)?);
+        }
+    }
+    Ok(())
 }
 
 /// Anyone may take an expired order off the book.

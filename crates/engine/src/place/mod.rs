@@ -10,7 +10,9 @@ mod plan;
 #[cfg(test)]
 mod tests;
 
-pub use cancel::{cancel, cancel_all, cancel_by_client_id, remove_expired, Cancelled};
+pub use cancel::{
+    cancel, cancel_all, cancel_by_client_id, drop_expired, remove_expired, Cancelled,
+};
 pub use plan::{MatchPlan, PlanStep, StepKind, StopReason, MATCH_STEPS_MAX};
 
 use crate::book::arena::{self, MarketMut};

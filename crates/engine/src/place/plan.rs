@@ -220,7 +220,7 @@ fn removal(kind: StepKind, cursor: u32, resting: &Order) -> PlanStep {
         removes: true,
         order: cursor,
         seat: resting.seat,
-        lots: 0,
+        lots: resting.lots,
         price: resting.price,
         sequence: resting.sequence,
         quote: 0,

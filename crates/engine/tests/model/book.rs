@@ -131,7 +131,7 @@ impl BookModel {
                 trades: false,
                 own: false,
                 removes: true,
-                lots: 0,
+                lots: resting.lots,
             };
             if resting.expired(parties.now) {
                 out.steps.push(step);

@@ -23,6 +23,9 @@ pub const DEFAULT_FUND_SEED: &[u8] = b"default_fund";
 pub const CUSTODY_SEED: &[u8] = b"custody";
 pub const MARK_SEED: &[u8] = b"mark";
 
+/// A quote atom is a millionth of a dollar in every formula.
+const COLLATERAL_DECIMALS: u8 = 6;
+
 /// The system program's `AdvanceNonceAccount`, as its data begins.
 const ADVANCE_NONCE_ACCOUNT: [u8; 4] = 4_u32.to_le_bytes();
 
@@ -93,6 +96,9 @@ pub(crate) fn initialize_exchange(
     let mint = accounts.collateral_mint.key;
     let decimals =
         token::plain_mint_decimals(&accounts.collateral_mint, accounts.token_program.key)?;
+    if decimals != COLLATERAL_DECIMALS {
+        return err!(PlimsollError::MintNotPlain);
+    }
     token::check_account(
         &accounts.treasury,
         accounts.token_program.key.as_array(),

@@ -24,7 +24,7 @@ pub struct RefreshMark<'info> {
 pub(crate) fn refresh_mark<'info>(ctx: Context<'info, RefreshMark<'info>>) -> Result<()> {
     let env = environment()?;
     let mut loaded = LoadedMarketMut::load(&ctx.accounts.market)?;
-    let market = loaded.get();
+    let mut market = loaded.get();
     if !same_key(ctx.accounts.mark.key, &market.header.mark_account) {
         return err!(PlimsollError::WrongAccount);
     }
@@ -45,6 +45,11 @@ pub(crate) fn refresh_mark<'info>(ctx: Context<'info, RefreshMark<'info>>) -> Re
             data,
         })
         .collect();
+    let mut expired_orders = Vec::new();
+    place::drop_expired(&mut market, &env, |order| {
+        expired_orders.push(order.sequence)
+    })
+    .anchor()?;
     let top = place::book_top(&market.as_ref(), env.now).anchor()?;
     let outcome = mark::refresh(market.header, &feeds, top, &env).anchor()?;
     copy.copy_from(market.header, env.slot);
@@ -57,6 +62,7 @@ pub(crate) fn refresh_mark<'info>(ctx: Context<'info, RefreshMark<'info>>) -> Re
         premium: market.header.prices.premium_ema,
         funding: outcome.funding.long_pays,
         funding_seconds: u32::try_from(outcome.funding.seconds).unwrap_or(u32::MAX),
+        expired_orders,
     });
     Ok(())
 }

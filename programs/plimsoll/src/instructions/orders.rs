@@ -3,7 +3,7 @@
 use anchor_lang::prelude::*;
 use plimsoll_engine::cash::account_cash;
 use plimsoll_engine::place::{
-    self, Cancelled, MatchPlan, OrderRequest, Placed, PlanStep, SelfTrade, TimeInForce, Trader,
+    self, Cancelled, MatchPlan, OrderRequest, Placed, SelfTrade, TimeInForce, Trader,
 };
 use plimsoll_engine::state::{MarginAccount, OrderSide};
 use plimsoll_engine::units::{BaseLots, Ticks};
@@ -12,7 +12,7 @@ use super::legs::other_legs;
 use super::{check_trader, environment};
 use crate::error::{IntoAnchor, PlimsollError};
 use crate::events::{
-    emit_order_placed, FillRecord, OrderCancelled, OrderPlaced, OrdersCancelled, EVENT_VERSION,
+    emit_order_placed, OrderCancelled, OrderPlaced, OrdersCancelled, EVENT_VERSION,
     ORDER_PLACED_SIZE_MAX,
 };
 use crate::loaders::{load, LoadedMarketMut};
@@ -121,7 +121,7 @@ fn place_all<'info>(ctx: &Context<'info, PlaceOrder<'info>>, orders: &[OrderArgs
         )
         .anchor()?;
         let event = placed_event(accounts, order, &placed);
-        emit_order_placed(&event, plan.fills().map(fill_record), &mut buffer)?;
+        emit_order_placed(&event, &plan, &mut buffer)?;
     }
     Ok(())
 }
@@ -137,7 +137,7 @@ fn scratch_buffer() -> Box<[u8; ORDER_PLACED_SIZE_MAX]> {
     Box::new([0; ORDER_PLACED_SIZE_MAX])
 }
 
-/// The event of one order; its fills are written behind it.
+/// The event of one order; its records are written behind it.
 fn placed_event(accounts: &PlaceOrder<'_>, order: &OrderArgs, placed: &Placed) -> OrderPlaced {
     OrderPlaced {
         version: EVENT_VERSION,
@@ -155,16 +155,7 @@ fn placed_event(accounts: &PlaceOrder<'_>, order: &OrderArgs, placed: &Placed) -
         filled_quote: placed.filled_quote,
         taker_fee: placed.taker_fee,
         fills: Vec::new(),
-    }
-}
-
-fn fill_record(step: &PlanStep) -> FillRecord {
-    FillRecord {
-        maker_seat: step.seat,
-        maker_sequence: step.sequence,
-        price: step.price,
-        lots: step.lots,
-        maker_fee: step.maker_fee,
+        removals: Vec::new(),
     }
 }
 

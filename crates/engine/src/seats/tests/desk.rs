@@ -51,6 +51,7 @@ pub(crate) fn params() -> MarketParams {
         reimbursement_growth_seconds: 10,
         default_fund_budget_ppm: 200_000,
         feeds_len: 1,
+        feed_ids: [crate::index::tests::FEED_A, [0; 32], [0; 32]],
         feeds_required: 1,
         order_slots_max: 64,
         ..crate::index::tests::params()
