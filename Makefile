@@ -50,10 +50,10 @@ bench-baseline: setup bench-program ## measure a new tests/compute_baseline.json
 bench-program: # always by the same compiler: the figures of two compilers cannot be compared
 	@env -u PLIMSOLL_PROGRAM_ID toolchain/sbf/build.sh plimsoll "$(BENCH)/plimsoll.so"
 
-demo: setup ## the tour, in real time, from the committed bytecode
+demo: setup ## the recorded evening of 10 October 2025 on a chain of its own, about four minutes, from the committed bytecode
 	$(CARGO_DEMO)
 
-demo-fast: setup ## the tour without the pauses
+demo-fast: setup ## the same story cut short, about a minute
 	$(CARGO_DEMO) --fast
 
 idl: setup ## write the interface description to idl/plimsoll.json
