@@ -186,7 +186,7 @@ fn a_side_alone_neither_pays_nor_is_owed() {
 }
 
 #[test]
-fn receivers_who_are_more_than_the_payers_share_what_these_pay() {
+fn funding_to_a_larger_side_creates_no_claim_without_a_payer() {
     let mut sides = [side(1_000, SCALE_ONE), side(3_000, SCALE_ONE)];
     let outcome = charge(&mut sides, &mut prices(PREMIUM, 40));
     assert!(outcome.short_receives * 3 <= outcome.long_pays);
@@ -198,7 +198,7 @@ fn receivers_who_are_more_than_the_payers_share_what_these_pay() {
 }
 
 #[test]
-fn funding_of_one_accrual_never_overflows_at_the_highest_price() {
+fn funding_never_overflows_at_the_highest_price_and_widest_parameters() {
     // Wider than the parameter table allows: ten percent of the largest price in one accrual.
     let wide = MarketParams {
         funding_cap_ppm: 100_000,

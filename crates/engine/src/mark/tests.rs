@@ -737,3 +737,35 @@ fn a_run_of_refreshes_keeps_its_windows_wide_enough() {
         }
     }
 }
+
+#[test]
+fn a_base_atom_worth_too_little_is_rejected() {
+    let first = |index: u64| {
+        let mut header = market();
+        let before = header.clone();
+        let refreshed = refresh_at(&mut header, NOW, index, BookTop::default()).map(|_| ());
+        if refreshed.is_err() {
+            assert_eq!(bytes_of(&*header), bytes_of(&*before), "nothing is written");
+        }
+        refreshed
+    };
+    assert_eq!(first(BASE_ATOM_VALUE_MIN), Ok(()));
+    assert_eq!(
+        first(BASE_ATOM_VALUE_MIN - 1),
+        Err(EngineError::ParameterOutOfBounds)
+    );
+    assert_eq!(first(BASE_ATOM_VALUE_MAX), Ok(()));
+    assert_eq!(
+        first(BASE_ATOM_VALUE_MAX + 1),
+        Err(EngineError::BaseAtomTooCoarse)
+    );
+    // A listed market follows its price wherever it goes.
+    let mut header = running(ONE);
+    assert!(refresh_at(
+        &mut header,
+        NOW,
+        BASE_ATOM_VALUE_MIN / 2,
+        BookTop::default()
+    )
+    .is_ok());
+}

@@ -195,7 +195,7 @@ fn walk() -> impl Strategy<Value = Vec<(i64, u64)>> {
 
 proptest! {
     #[test]
-    fn the_window_covers_w_for_any_sequence(walk in walk(), seconds in 1_u32..600, late in 0_i64..5_000) {
+    fn rolling_window_always_covers_its_length(walk in walk(), seconds in 1_u32..600, late in 0_i64..5_000) {
         let width = seconds.div_ceil(7);
         let mut window = empty();
         let mut seen: Vec<(i64, u64)> = Vec::new();
