@@ -63,7 +63,12 @@ build() { # package, output file
   local separator=$'\x1f'
   CARGO_ENCODED_RUSTFLAGS="-Zunstable-options"
   CARGO_ENCODED_RUSTFLAGS+="${separator}--remap-path-prefix=$workspace=plimsoll"
-  CARGO_ENCODED_RUSTFLAGS+="${separator}--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}/registry/src=cargo"
+  # A registry's folder is named after its host, which differs from mirror to mirror; it exists once the sources are there.
+  (cd "$workspace" && "$ROOT/usr/bin/cargo" fetch --locked --quiet)
+  local registry
+  for registry in "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*/; do
+    CARGO_ENCODED_RUSTFLAGS+="${separator}--remap-path-prefix=${registry%/}=cargo"
+  done
   CARGO_ENCODED_RUSTFLAGS+="${separator}--remap-path-prefix=$ROOT/usr/lib/rustlib/src/rust=rust"
   export CARGO_ENCODED_RUSTFLAGS
   step "building $package"

@@ -4,8 +4,10 @@
 //! then is anything written. An error leaves the market byte-identical.
 
 mod apply;
+mod becoming;
 mod cancel;
 mod plan;
+mod request;
 
 #[cfg(test)]
 mod tests;
@@ -14,121 +16,18 @@ pub use cancel::{
     cancel, cancel_all, cancel_by_client_id, drop_expired, remove_expired, Cancelled,
 };
 pub use plan::{MatchPlan, PlanStep, StepKind, StopReason, MATCH_STEPS_MAX};
+pub use request::{OrderRequest, Placed, SelfTrade, TimeInForce, Trader};
+
+use becoming::{open_interest_after, Becoming};
 
 use crate::book::arena::{self, MarketMut};
 use crate::book::orders::{self, NewOrder};
 use crate::error::{EngineError, Result};
-use crate::math;
-use crate::position::{self, Holding, SeatFill};
-use crate::risk::{self, AccountCash, AccountRisk, LegRisk, Resting};
-use crate::state::{HaltPhase, MarketHeader, MarketStatus, OrderSide, Pubkey, Seat};
-use crate::units::{BaseLots, Ticks, BASE_ATOMS_BOUND, LOTS_MAX, PRICE_Q32_MAX, TICKS_MAX};
+use crate::position::{self, Holding};
+use crate::risk::{self, AccountRisk, Resting};
+use crate::state::{HaltPhase, MarketHeader, MarketStatus, OrderSide, Seat};
+use crate::units::{Ticks, LOTS_MAX, PRICE_Q32_MAX, TICKS_MAX};
 use crate::{mark, Env};
-
-/// How long an order lives and what it may do on arrival.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum TimeInForce {
-    /// Fills what it can, rests the remainder.
-    Limit = 0,
-    /// Rests or is rejected: never takes.
-    PostOnly = 1,
-    /// Rests, one tick behind the best opposite order where it would have crossed.
-    PostOnlySlide = 2,
-    /// Fills what it can, cancels the remainder. With a worst price this is a market order.
-    ImmediateOrCancel = 3,
-    /// Fills whole or is rejected.
-    FillOrKill = 4,
-}
-
-impl TimeInForce {
-    /// From an instruction's byte.
-    pub fn from_byte(byte: u8) -> Result<Self> {
-        Ok(match byte {
-            0 => Self::Limit,
-            1 => Self::PostOnly,
-            2 => Self::PostOnlySlide,
-            3 => Self::ImmediateOrCancel,
-            4 => Self::FillOrKill,
-            _ => return Err(EngineError::ParameterOutOfBounds),
-        })
-    }
-
-    const fn post_only(self) -> bool {
-        matches!(self, Self::PostOnly | Self::PostOnlySlide)
-    }
-
-    const fn rests(self) -> bool {
-        matches!(self, Self::Limit | Self::PostOnly | Self::PostOnlySlide)
-    }
-}
-
-/// What happens when an order meets one of the same owner.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum SelfTrade {
-    /// The arriving order's remainder is cancelled.
-    CancelTaker = 0,
-    /// The resting order is cancelled.
-    CancelMaker = 1,
-    /// Both shrink by the smaller of the two.
-    Decrement = 2,
-}
-
-impl SelfTrade {
-    /// From an instruction's byte.
-    pub fn from_byte(byte: u8) -> Result<Self> {
-        Ok(match byte {
-            0 => Self::CancelTaker,
-            1 => Self::CancelMaker,
-            2 => Self::Decrement,
-            _ => return Err(EngineError::ParameterOutOfBounds),
-        })
-    }
-}
-
-/// An order as its owner asks for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OrderRequest {
-    pub side: OrderSide,
-    /// Limit or, for IOC, worst price.
-    pub price: Ticks,
-    pub lots: BaseLots,
-    pub client_id: u64,
-    /// Unix seconds from which it no longer matches; zero: never.
-    pub expires_at: i64,
-    pub time_in_force: TimeInForce,
-    pub self_trade: SelfTrade,
-    pub reduce_only: bool,
-    /// Most steps of matching; at most [`MATCH_STEPS_MAX`].
-    pub steps_max: u8,
-}
-
-/// The trader behind an order.
-#[derive(Clone, Copy, Debug)]
-pub struct Trader {
-    /// Address of the margin account.
-    pub account: Pubkey,
-    pub cash: AccountCash,
-    /// Risk of the account's legs in all other markets.
-    pub other_legs: LegRisk,
-}
-
-/// What became of an order; the fills are in the plan that was passed in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Placed {
-    /// Sequence and block of the resting remainder; zero: none rests.
-    pub sequence: u64,
-    pub order: u32,
-    /// Price at which it rests, ticks.
-    pub price: u64,
-    pub filled_lots: u64,
-    /// Cash flow of the fills, quote atoms.
-    pub filled_quote: u64,
-    pub taker_fee: u64,
-    pub resting_lots: u64,
-    pub cancelled_lots: u64,
-}
 
 /// Places an order for the seat at `seat_index`. `plan` is scratch space and holds the fills after.
 ///
@@ -226,130 +125,6 @@ fn lots_to_place(header: &MarketHeader, request: &OrderRequest, held: Holding) -
         return Err(EngineError::ReduceOnlyWouldNotReduce);
     }
     Ok(open.min(request.lots.0))
-}
-
-/// The taker's seat as the plan would leave it.
-#[derive(Clone, Copy, Debug)]
-struct Becoming {
-    fill: SeatFill,
-    /// After the fills.
-    held: Holding,
-    /// After the fills, own removals and the remainder's coming to rest.
-    resting: Resting,
-    /// As if the remainder had filled at its limit: the older orders then rest alone.
-    held_if_filled: Holding,
-    resting_if_filled: Resting,
-    resting_lots: u64,
-}
-
-impl Becoming {
-    fn of(
-        header: &MarketHeader,
-        seat: &Seat,
-        held: Holding,
-        side: OrderSide,
-        plan: &MatchPlan,
-        resting_lots: u64,
-    ) -> Result<Self> {
-        let sizes = header.params.lot_sizes();
-        let fill = SeatFill {
-            side,
-            base: sizes.base_atoms(BaseLots(plan.filled_lots))?,
-            cash: plan.filled_quote,
-            fee: math::mul_ppm_ceil(plan.filled_quote, u64::from(header.params.taker_fee_ppm))?,
-        };
-        let after = fill.applied_to(held)?;
-        let mut copy = *seat;
-        orders::remove_resting(&mut copy, side.opposite(), plan.own_lots_removed)?;
-        let mut held_if_filled = after;
-        let resting_if_filled = Resting::from(&copy);
-        if resting_lots != 0 {
-            orders::add_resting(&mut copy, side, plan.rest_price, resting_lots)?;
-            let cash = sizes
-                .fill_cash(BaseLots(resting_lots), Ticks(plan.rest_price))?
-                .0;
-            let fee = math::mul_ppm_ceil(cash, u64::from(header.params.maker_fee_ppm))?;
-            let base = sizes.base_atoms(BaseLots(resting_lots))?;
-            held_if_filled = SeatFill {
-                side,
-                base,
-                cash,
-                fee,
-            }
-            .applied_to(after)?;
-        }
-        Ok(Self {
-            fill,
-            held: after,
-            resting: Resting::from(&copy),
-            held_if_filled,
-            resting_if_filled,
-            resting_lots,
-        })
-    }
-
-    /// A position stays under its bound however its resting orders fill: no fill can ever overflow one.
-    fn check_size(&self, header: &MarketHeader) -> Result<()> {
-        let worst = risk::worst_base(&header.params, self.held.base, &self.resting)?;
-        if worst >= BASE_ATOMS_BOUND {
-            return Err(EngineError::PositionTooLarge);
-        }
-        Ok(())
-    }
-}
-
-/// Open interest that the fills leave, which may not rise above the market's cap and which margin grows
-/// with. It is exact where an upper bound of it would not do.
-fn open_interest_after(
-    market: &arena::MarketRef<'_>,
-    side: OrderSide,
-    held: Holding,
-    plan: &MatchPlan,
-) -> Result<u64> {
-    let header = market.header;
-    let sizes = header.params.lot_sizes();
-    let open_interest = header.open_interest();
-    let filled = sizes.base_atoms(BaseLots(plan.filled_lots))?;
-    let bound = math::add(open_interest, filled)?;
-    let params = &header.params;
-    if bound <= params.open_interest_low.min(params.open_interest_max) || filled == 0 {
-        return Ok(bound);
-    }
-    let mut rise = longs_rise(side, held.base, filled)?;
-    for (at, step) in plan.fills().enumerate() {
-        let maker = arena::seat(market.blocks, step.seat)?;
-        let earlier: u64 = plan
-            .fills()
-            .take(at)
-            .filter(|s| s.seat == step.seat)
-            .map(|s| s.lots)
-            .sum();
-        let moved = math::signed(sizes.base_atoms(BaseLots(earlier))?)?;
-        let base = position::holding(maker, &header.sides)?.base;
-        let base = match side {
-            OrderSide::Bid => math::sub_signed(base, moved)?,
-            OrderSide::Ask => math::add_signed(base, moved)?,
-        };
-        let lots = sizes.base_atoms(BaseLots(step.lots))?;
-        rise = math::add_signed(rise, longs_rise(side.opposite(), base, lots)?)?;
-    }
-    let after = open_interest
-        .checked_add_signed(rise)
-        .ok_or(EngineError::Overflow)?;
-    if rise > 0 && after > params.open_interest_max {
-        return Err(EngineError::OpenInterestCapExceeded);
-    }
-    Ok(after)
-}
-
-/// Change of max(base, 0) by buying or selling `size`.
-fn longs_rise(side: OrderSide, base: i64, size: u64) -> Result<i64> {
-    let size = math::signed(size)?;
-    let after = match side {
-        OrderSide::Bid => math::add_signed(base, size)?,
-        OrderSide::Ask => math::sub_signed(base, size)?,
-    };
-    math::sub_signed(after.max(0), base.max(0))
 }
 
 /// Which rule of spec §5 let an order pass.

@@ -1,6 +1,7 @@
 //! What an order may not do: sizes, slots, the market's state, open interest, position.
 
 use super::*;
+use crate::risk::{AccountCash, LegRisk};
 use crate::seats::tests::params;
 use crate::state::{MarketParams, BLOCK_DEPOSIT_LAMPORTS};
 use crate::units::TICKS_MAX;
