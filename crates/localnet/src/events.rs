@@ -103,6 +103,12 @@ fn pass_on(event: SimnetEvent, lifecycle: &Sender<Lifecycle>, failure: &FailureS
             tell(Lifecycle::Aborted(reason));
         }
         SimnetEvent::Shutdown => tell(Lifecycle::ServerClosed),
+        // A refused transaction is its sender's business, who hears of it by name.
+        SimnetEvent::ErrorLog(_, message)
+            if message.starts_with("Transaction execution failed") =>
+        {
+            tracing::debug!(target: "localnet", "{message}");
+        }
         SimnetEvent::ErrorLog(_, message) => tracing::warn!(target: "localnet", "{message}"),
         SimnetEvent::WarnLog(_, message) => tracing::debug!(target: "localnet", "{message}"),
         SimnetEvent::InfoLog(_, message) => tracing::trace!(target: "localnet", "{message}"),
