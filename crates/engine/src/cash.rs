@@ -4,6 +4,7 @@
 //! Every function here moves amounts between those terms and creates none (INV-1).
 
 use crate::book::arena::{self, MarketMut};
+use crate::epochs;
 use crate::error::{EngineError, Result};
 use crate::math;
 use crate::position;
@@ -180,7 +181,7 @@ pub fn settle(
             .ok_or(EngineError::WrongSeat)?
             .seat;
         let seat = crate::seats::entry_seat(account, *entry, market.blocks, address)?;
-        let held = position::holding(seat, &market.header.sides)?;
+        let held = position::held(&market.as_ref(), seat)?;
         legs.add(&risk::leg(
             market.header,
             held,
@@ -300,11 +301,12 @@ fn write_leg(
     leg: &SettledLeg,
     env: &Env,
 ) -> Result<()> {
-    let header = &mut *market.header;
-    let seat = arena::seat_mut(market.blocks, seat_index)?;
     if leg.stale {
         return Ok(());
     }
+    epochs::catch_up(market, seat_index)?;
+    let header = &mut *market.header;
+    let seat = arena::seat_mut(market.blocks, seat_index)?;
     position::touch(seat, &header.sides)?;
     let moved = math::sub_signed(math::signed(leg.loss_paid)?, math::signed(leg.gain_paid)?)?;
     seat.quote = math::add_signed(seat.quote, moved)?;

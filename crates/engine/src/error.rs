@@ -54,6 +54,16 @@ pub enum EngineError {
     ClaimsUnpaid = 37,
     #[error("the position's index is stale: its claim cannot be settled")]
     NothingToSettle = 38,
+    #[error("the account meets maintenance margin: nothing may be liquidated")]
+    NotLiquidatable = 39,
+    #[error("a usable credit line would still cure the account: draw it first")]
+    CreditUsable = 40,
+    #[error("the account is not insolvent at the mark")]
+    AccountSolvent = 41,
+    #[error("no takeover is open: a liquidation must have tried the book first")]
+    TakeoverNotOpen = 42,
+    #[error("the position is none, or a lot or more: close it by an order")]
+    PositionNotARemainder = 43,
 
     #[error("the parameter is out of its published bounds")]
     ParameterOutOfBounds = 50,
@@ -132,6 +142,45 @@ pub enum EngineError {
     FeedsDisagree = 119,
     #[error("the index is stale")]
     IndexStale = 120,
+
+    #[error("the vault has less unreserved cash than asked for")]
+    VaultCashReserved = 130,
+    #[error("the underwriter's junior stake would be under a tenth of its limits")]
+    JuniorStakeTooSmall = 131,
+    #[error("the limit is more than a fifth of the vault")]
+    LineTooLarge = 132,
+    #[error("the credit line is in another state than this needs")]
+    WrongLineState = 133,
+    #[error("the credit line is not active yet")]
+    LineNotActive = 134,
+    #[error("what may be drawn would not cure the account")]
+    DrawDoesNotCure = 135,
+    #[error("the account is above the trigger of a draw")]
+    DrawNotNeeded = 136,
+    #[error("a drawn line of the vault has no fresh valuation")]
+    ValuationStale = 137,
+    #[error("the redemption's notice has not passed")]
+    RedemptionNotDue = 138,
+    #[error("another redemption is first in the queue")]
+    NotFirstInQueue = 139,
+    #[error("fewer shares than asked for")]
+    SharesInsufficient = 140,
+    #[error("the account has a credit line: its accounts must be passed")]
+    CreditLineMissing = 141,
+    #[error("the credit line is drawn, or interest or a lien is owed")]
+    LineInUse = 142,
+    #[error("the account still has positions, claims or cash")]
+    AccountNotFlat = 143,
+    #[error("the repayment would leave less than the repayment floor")]
+    RepaymentTooLarge = 144,
+    #[error("the margin account has a credit line already")]
+    AccountHasLine = 145,
+    #[error("a redemption of this stake is waiting already")]
+    RedemptionPending = 146,
+    #[error("all line slots of the vault are taken")]
+    LinesFull = 147,
+    #[error("the account owes the lender nothing")]
+    NothingToRepay = 148,
 }
 
 impl EngineError {
@@ -158,6 +207,11 @@ impl EngineError {
         Self::MarginEntriesFull,
         Self::ClaimsUnpaid,
         Self::NothingToSettle,
+        Self::NotLiquidatable,
+        Self::CreditUsable,
+        Self::AccountSolvent,
+        Self::TakeoverNotOpen,
+        Self::PositionNotARemainder,
         Self::ParameterOutOfBounds,
         Self::ListingRuleViolated,
         Self::BaseAtomTooCoarse,
@@ -195,6 +249,25 @@ impl EngineError {
         Self::FeedTimeInFuture,
         Self::FeedsDisagree,
         Self::IndexStale,
+        Self::VaultCashReserved,
+        Self::JuniorStakeTooSmall,
+        Self::LineTooLarge,
+        Self::WrongLineState,
+        Self::LineNotActive,
+        Self::DrawDoesNotCure,
+        Self::DrawNotNeeded,
+        Self::ValuationStale,
+        Self::RedemptionNotDue,
+        Self::NotFirstInQueue,
+        Self::SharesInsufficient,
+        Self::CreditLineMissing,
+        Self::LineInUse,
+        Self::AccountNotFlat,
+        Self::RepaymentTooLarge,
+        Self::AccountHasLine,
+        Self::RedemptionPending,
+        Self::LinesFull,
+        Self::NothingToRepay,
     ];
 
     /// The frozen code.

@@ -4,6 +4,7 @@
 //! the rate of time that has already passed. Charging is O(1): it moves the cash index of both sides,
 //! and every seat pays or receives when it is next touched. This module samples nothing; `mark` does.
 
+use crate::epochs::CASH_INDEX_BOUND;
 use crate::error::{EngineError, Result};
 use crate::math;
 use crate::params::MarketParams;
@@ -26,9 +27,6 @@ pub struct FundingOutcome {
     /// goes on meanwhile: an overflow must block nobody.
     pub epoch_due: bool,
 }
-
-/// |C| at which a side's epoch ends: half a quote atom per share, Q.64.
-pub const CASH_INDEX_BOUND: u128 = 1 << 63;
 
 /// Charges funding from `prices.funding_time` to `now`:
 /// f = clamp(premium, ± cap of the index) · seconds / period, per base atom in Q.64, rounded toward zero;

@@ -23,8 +23,10 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod adl;
 pub mod book;
 pub mod cash;
+pub mod epochs;
 pub mod error;
 pub mod funding;
 pub mod index;

@@ -3,6 +3,8 @@
 //! base = shares × A, cash = shares × ΔC. Touching a seat pays it and changes neither its shares nor
 //! the side, so no order of touching can create dust.
 
+use crate::book::arena::MarketRef;
+use crate::epochs;
 use crate::error::{EngineError, Result};
 use crate::math;
 use crate::state::{OrderSide, Seat, Side, SCALE_ONE, SIDE_LONG, SIDE_SHORT};
@@ -37,6 +39,15 @@ fn side_of<'a>(seat: &Seat, sides: &'a [Side; 2]) -> &'a Side {
         short
     } else {
         long
+    }
+}
+
+/// Position and claim of a seat, whatever its epoch: at most five ends are walked (`EpochBehind` beyond).
+#[inline(always)]
+pub fn held(market: &MarketRef<'_>, seat: &Seat) -> Result<Holding> {
+    match holding(seat, &market.header.sides) {
+        Err(EngineError::EpochBehind) => epochs::holding_behind(market, seat),
+        found => found,
     }
 }
 
@@ -107,19 +118,29 @@ fn pending_cash(seat: &Seat, side: &Side) -> Result<i64> {
 /// The same for any ΔC.
 #[inline(never)]
 fn pending_cash_wide(seat: &Seat, side: &Side) -> Result<i64> {
-    let now = math::join_signed(side.cash_index);
+    cash_between(seat.side, seat.shares, seat.cash_index, side.cash_index)
+}
+
+/// ⌊s·n·(C − C_snap) / 2^64⌋ of any two cash indices of a side, rounded against the holder (R4).
+pub(crate) fn cash_between(
+    side: u8,
+    shares: u64,
+    snapshot: [u64; 2],
+    cash_index: [u64; 2],
+) -> Result<i64> {
+    let now = math::join_signed(cash_index);
     let delta = now
-        .checked_sub(math::join_signed(seat.cash_index))
+        .checked_sub(math::join_signed(snapshot))
         .ok_or(EngineError::Overflow)?;
     let [low, high] = math::split_unsigned(delta.unsigned_abs());
-    let low_product = math::wide(seat.shares, low);
-    let high_product = math::wide(seat.shares, high);
+    let low_product = math::wide(shares, low);
+    let high_product = math::wide(shares, high);
     let whole = high_product
         .checked_add(low_product >> 64)
         .ok_or(EngineError::Overflow)?;
     let [fraction, _] = math::split_unsigned(low_product);
     owed(
-        (delta < 0) == (seat.side == SIDE_SHORT),
+        (delta < 0) == (side == SIDE_SHORT),
         math::narrow(whole)?,
         fraction != 0,
     )
@@ -206,7 +227,7 @@ pub fn fill(
 /// Takes the seat's shares off its side. A short whose base is not whole has its debt rounded down by
 /// less than an atom; it pays that atom.
 #[inline(always)]
-fn leave(seat: &mut Seat, sides: &mut [Side; 2], mark: PriceQ32) -> Result<()> {
+pub(crate) fn leave(seat: &mut Seat, sides: &mut [Side; 2], mark: PriceQ32) -> Result<()> {
     if seat.shares == 0 {
         return Ok(());
     }
@@ -221,10 +242,21 @@ fn leave(seat: &mut Seat, sides: &mut [Side; 2], mark: PriceQ32) -> Result<()> {
     }
     // N ≥ Σn, so this clamps only what a roll-over's rounding left (attack 15).
     let shares = math::join_unsigned(side.shares).saturating_sub(u128::from(seat.shares));
+    side.shares = math::split_unsigned(shares);
     side.seats = side.seats.saturating_sub(1);
-    side.shares = math::split_unsigned(if side.seats == 0 { 0 } else { shares });
+    side.seats_current = side.seats_current.saturating_sub(1);
+    forget_if_empty(side);
     seat.shares = 0;
     Ok(())
+}
+
+/// Nobody left: what rounding added to N has no holder.
+#[inline(always)]
+pub(crate) fn forget_if_empty(side: &mut Side) {
+    if side.seats == 0 {
+        side.shares = [0; 2];
+        side.carried = 0;
+    }
 }
 
 /// Gives the seat ⌈|base|·2^62 / A⌉ shares of its side.
@@ -246,6 +278,7 @@ fn enter(seat: &mut Seat, sides: &mut [Side; 2], base: i64) -> Result<()> {
         .ok_or(EngineError::Overflow)?;
     side.shares = math::split_unsigned(total);
     side.seats = side.seats.saturating_add(1);
+    side.seats_current = side.seats_current.saturating_add(1);
     seat.side = side_of_base(base);
     seat.shares = shares;
     seat.cash_index = side.cash_index;

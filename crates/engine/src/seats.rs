@@ -50,7 +50,6 @@ pub fn create_market(
     header.created_at = env.now;
     header.prices.funding_time = env.now;
     header.prices.ema_time = env.now;
-    header.losses.budget_started_at = env.now;
     Ok(())
 }
 
@@ -89,7 +88,7 @@ pub fn claim(
         return Err(EngineError::MarginEntriesFull);
     }
     let wanted = u32::from(order_slots).saturating_add(1);
-    if arena::unreserved(&market.header.arena) < wanted {
+    if arena::unreserved(market.header) < wanted {
         return Err(EngineError::ArenaFull);
     }
     let sequence = market

@@ -48,6 +48,16 @@ pub enum PlimsollError {
     ClaimsUnpaid = 37,
     #[msg("the position's index is stale: its claim cannot be settled")]
     NothingToSettle = 38,
+    #[msg("the account meets maintenance margin: nothing may be liquidated")]
+    NotLiquidatable = 39,
+    #[msg("a usable credit line would still cure the account: draw it first")]
+    CreditUsable = 40,
+    #[msg("the account is not insolvent at the mark")]
+    AccountSolvent = 41,
+    #[msg("no takeover is open: a liquidation must have tried the book first")]
+    TakeoverNotOpen = 42,
+    #[msg("the position is none, or a lot or more: close it by an order")]
+    PositionNotARemainder = 43,
     #[msg("the parameter is out of its published bounds")]
     ParameterOutOfBounds = 50,
     #[msg("maintenance margin would not cover the velocity threshold, the fees and one funding accrual")]
@@ -122,6 +132,44 @@ pub enum PlimsollError {
     FeedsDisagree = 119,
     #[msg("the index is stale")]
     IndexStale = 120,
+    #[msg("the vault has less unreserved cash than asked for")]
+    VaultCashReserved = 130,
+    #[msg("the underwriter's junior stake would be under a tenth of its limits")]
+    JuniorStakeTooSmall = 131,
+    #[msg("the limit is more than a fifth of the vault")]
+    LineTooLarge = 132,
+    #[msg("the credit line is in another state than this needs")]
+    WrongLineState = 133,
+    #[msg("the credit line is not active yet")]
+    LineNotActive = 134,
+    #[msg("what may be drawn would not cure the account")]
+    DrawDoesNotCure = 135,
+    #[msg("the account is above the trigger of a draw")]
+    DrawNotNeeded = 136,
+    #[msg("a drawn line of the vault has no fresh valuation")]
+    ValuationStale = 137,
+    #[msg("the redemption's notice has not passed")]
+    RedemptionNotDue = 138,
+    #[msg("another redemption is first in the queue")]
+    NotFirstInQueue = 139,
+    #[msg("fewer shares than asked for")]
+    SharesInsufficient = 140,
+    #[msg("the account has a credit line: its accounts must be passed")]
+    CreditLineMissing = 141,
+    #[msg("the credit line is drawn, or interest or a lien is owed")]
+    LineInUse = 142,
+    #[msg("the account still has positions, claims or cash")]
+    AccountNotFlat = 143,
+    #[msg("the repayment would leave less than the repayment floor")]
+    RepaymentTooLarge = 144,
+    #[msg("the margin account has a credit line already")]
+    AccountHasLine = 145,
+    #[msg("a redemption of this stake is waiting already")]
+    RedemptionPending = 146,
+    #[msg("all line slots of the vault are taken")]
+    LinesFull = 147,
+    #[msg("the account owes the lender nothing")]
+    NothingToRepay = 148,
 }
 
 /// Exhaustive on purpose: a new engine error without a program error does not compile.
@@ -149,6 +197,11 @@ impl From<EngineError> for PlimsollError {
             EngineError::MarginEntriesFull => Self::MarginEntriesFull,
             EngineError::ClaimsUnpaid => Self::ClaimsUnpaid,
             EngineError::NothingToSettle => Self::NothingToSettle,
+            EngineError::NotLiquidatable => Self::NotLiquidatable,
+            EngineError::CreditUsable => Self::CreditUsable,
+            EngineError::AccountSolvent => Self::AccountSolvent,
+            EngineError::TakeoverNotOpen => Self::TakeoverNotOpen,
+            EngineError::PositionNotARemainder => Self::PositionNotARemainder,
             EngineError::ParameterOutOfBounds => Self::ParameterOutOfBounds,
             EngineError::ListingRuleViolated => Self::ListingRuleViolated,
             EngineError::BaseAtomTooCoarse => Self::BaseAtomTooCoarse,
@@ -186,6 +239,25 @@ impl From<EngineError> for PlimsollError {
             EngineError::FeedTimeInFuture => Self::FeedTimeInFuture,
             EngineError::FeedsDisagree => Self::FeedsDisagree,
             EngineError::IndexStale => Self::IndexStale,
+            EngineError::VaultCashReserved => Self::VaultCashReserved,
+            EngineError::JuniorStakeTooSmall => Self::JuniorStakeTooSmall,
+            EngineError::LineTooLarge => Self::LineTooLarge,
+            EngineError::WrongLineState => Self::WrongLineState,
+            EngineError::LineNotActive => Self::LineNotActive,
+            EngineError::DrawDoesNotCure => Self::DrawDoesNotCure,
+            EngineError::DrawNotNeeded => Self::DrawNotNeeded,
+            EngineError::ValuationStale => Self::ValuationStale,
+            EngineError::RedemptionNotDue => Self::RedemptionNotDue,
+            EngineError::NotFirstInQueue => Self::NotFirstInQueue,
+            EngineError::SharesInsufficient => Self::SharesInsufficient,
+            EngineError::CreditLineMissing => Self::CreditLineMissing,
+            EngineError::LineInUse => Self::LineInUse,
+            EngineError::AccountNotFlat => Self::AccountNotFlat,
+            EngineError::RepaymentTooLarge => Self::RepaymentTooLarge,
+            EngineError::AccountHasLine => Self::AccountHasLine,
+            EngineError::RedemptionPending => Self::RedemptionPending,
+            EngineError::LinesFull => Self::LinesFull,
+            EngineError::NothingToRepay => Self::NothingToRepay,
         }
     }
 }

@@ -5,7 +5,7 @@ use plimsoll_client::errors::{describe, from_code};
 use plimsoll_testkit::EngineError;
 
 /// Append, never change.
-const FROZEN: [(u32, &str); 58] = [
+const FROZEN: [(u32, &str); 82] = [
     (6_000, "Overflow"),
     (6_001, "WrongAccount"),
     (6_002, "NotAuthorized"),
@@ -27,6 +27,11 @@ const FROZEN: [(u32, &str); 58] = [
     (6_036, "MarginEntriesFull"),
     (6_037, "ClaimsUnpaid"),
     (6_038, "NothingToSettle"),
+    (6_039, "NotLiquidatable"),
+    (6_040, "CreditUsable"),
+    (6_041, "AccountSolvent"),
+    (6_042, "TakeoverNotOpen"),
+    (6_043, "PositionNotARemainder"),
     (6_050, "ParameterOutOfBounds"),
     (6_051, "ListingRuleViolated"),
     (6_052, "BaseAtomTooCoarse"),
@@ -64,6 +69,25 @@ const FROZEN: [(u32, &str); 58] = [
     (6_118, "FeedTimeInFuture"),
     (6_119, "FeedsDisagree"),
     (6_120, "IndexStale"),
+    (6_130, "VaultCashReserved"),
+    (6_131, "JuniorStakeTooSmall"),
+    (6_132, "LineTooLarge"),
+    (6_133, "WrongLineState"),
+    (6_134, "LineNotActive"),
+    (6_135, "DrawDoesNotCure"),
+    (6_136, "DrawNotNeeded"),
+    (6_137, "ValuationStale"),
+    (6_138, "RedemptionNotDue"),
+    (6_139, "NotFirstInQueue"),
+    (6_140, "SharesInsufficient"),
+    (6_141, "CreditLineMissing"),
+    (6_142, "LineInUse"),
+    (6_143, "AccountNotFlat"),
+    (6_144, "RepaymentTooLarge"),
+    (6_145, "AccountHasLine"),
+    (6_146, "RedemptionPending"),
+    (6_147, "LinesFull"),
+    (6_148, "NothingToRepay"),
 ];
 
 #[test]

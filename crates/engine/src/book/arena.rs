@@ -4,7 +4,7 @@ use bytemuck::Zeroable;
 
 use crate::error::{EngineError, Result};
 use crate::state::{
-    ArenaState, Block, BlockKind, BlockView, MarketHeader, Order, Pubkey, Seat, NIL,
+    ArenaState, Block, BlockKind, BlockView, EpochEnd, MarketHeader, Order, Pubkey, Seat, NIL,
 };
 
 /// Blocks kept for epoch ends: five a side and one to spare, so that an ADL never waits for room.
@@ -74,6 +74,18 @@ pub fn seat_mut(blocks: &mut [Block], index: u32) -> Result<&mut Seat> {
     get_mut(blocks, index, EngineError::WrongSeat)
 }
 
+/// The epoch end at `index`; `EpochBehind` when the block holds none.
+#[inline(always)]
+pub fn epoch_end(blocks: &[Block], index: u32) -> Result<&EpochEnd> {
+    get(blocks, index, EngineError::EpochBehind)
+}
+
+/// The same, mutable.
+#[inline(always)]
+pub fn epoch_end_mut(blocks: &mut [Block], index: u32) -> Result<&mut EpochEnd> {
+    get_mut(blocks, index, EngineError::EpochBehind)
+}
+
 /// The seat at `index`, if it is `owner`'s: how a client's hint is proven.
 #[inline(always)]
 pub fn seat_of<'a>(blocks: &'a [Block], index: u32, owner: &Pubkey) -> Result<&'a Seat> {
@@ -117,11 +129,13 @@ pub fn free(arena: &mut ArenaState, blocks: &mut [Block], index: u32) -> Result<
 }
 
 /// Blocks that may still be promised to seats.
-pub fn unreserved(arena: &ArenaState) -> u32 {
-    // The sentinel and the epoch ends' blocks are never promised.
-    arena
+pub fn unreserved(header: &MarketHeader) -> u32 {
+    let [long, short] = &header.sides;
+    // The sentinel and the epoch ends' blocks are never promised, nor are those of ends beyond them.
+    header
+        .arena
         .capacity
         .saturating_sub(1)
-        .saturating_sub(EPOCH_BLOCKS)
-        .saturating_sub(arena.reserved_blocks)
+        .saturating_sub(EPOCH_BLOCKS.max(long.ends.saturating_add(short.ends)))
+        .saturating_sub(header.arena.reserved_blocks)
 }

@@ -3,6 +3,7 @@
 use super::{remainder, Becoming, MatchPlan, OrderRequest, Placed, PlanStep, StepKind};
 use crate::book::arena::{self, MarketMut};
 use crate::book::orders;
+use crate::epochs;
 use crate::error::Result;
 use crate::math;
 use crate::position::{self, SeatFill};
@@ -27,6 +28,7 @@ pub(super) fn apply(
         fees = math::add(fees, step.maker_fee)?;
     }
     if plan.filled_lots != 0 {
+        epochs::catch_up(market, seat_index)?;
         let seat = arena::seat_mut(market.blocks, seat_index)?;
         position::fill(seat, &mut market.header.sides, &becomes.fill, mark, env.now)?;
         record_trades(market, plan, fees, env)?;
@@ -63,6 +65,7 @@ fn apply_step(
             cash: step.quote,
             fee: step.maker_fee,
         };
+        epochs::catch_up(market, step.seat)?;
         let maker = arena::seat_mut(market.blocks, step.seat)?;
         position::fill(maker, &mut market.header.sides, &fill, mark, env.now)?;
     }

@@ -107,7 +107,7 @@ pub(super) fn open_interest_after(
             .map(|s| s.lots)
             .sum();
         let moved = math::signed(sizes.base_atoms(BaseLots(earlier))?)?;
-        let base = position::holding(maker, &header.sides)?.base;
+        let base = position::held(market, maker)?.base;
         let base = match side {
             OrderSide::Bid => math::sub_signed(base, moved)?,
             OrderSide::Ask => math::add_signed(base, moved)?,

@@ -42,9 +42,17 @@ pub fn place(
 ) -> Result<Placed> {
     check_request(market.header, request, env)?;
     let seat = *arena::seat_of(market.blocks, seat_index, &trader.account)?;
-    let held = position::holding(&seat, &market.header.sides)?;
+    let held = position::held(&market.as_ref(), &seat)?;
     let lots = lots_to_place(market.header, request, held)?;
-    plan::plan(&market.as_ref(), &seat, request, lots, env, plan)?;
+    plan::plan(
+        &market.as_ref(),
+        &seat,
+        request,
+        lots,
+        &mut plan::Ordinary,
+        env,
+        plan,
+    )?;
     let resting_lots = if request.time_in_force.rests() {
         plan.remaining()
     } else {

@@ -3,10 +3,11 @@
 use super::{OrderRequest, SelfTrade, TimeInForce};
 use crate::book::arena::{self, MarketRef};
 use crate::book::orders;
+use crate::epochs;
 use crate::error::{EngineError, Result};
 use crate::math;
 use crate::position;
-use crate::state::{MarketHeader, Order, OrderSide, Seat, NIL};
+use crate::state::{Order, OrderSide, Seat, NIL};
 use crate::units::{BaseLots, Ticks};
 use crate::Env;
 
@@ -22,6 +23,8 @@ pub enum StepKind {
     Expired,
     /// Reduce-only with nothing to reduce: leaves the book.
     NothingToReduce,
+    /// Its seat is more epochs behind than a touch may walk: leaves the book, so that no seat blocks a side.
+    SeatBehind,
     /// Of the same owner: shrinks by `lots`, and leaves the book if `removes`.
     SelfTrade,
 }
@@ -165,12 +168,35 @@ fn crosses(side: OrderSide, limit: u64, resting: u64) -> bool {
     }
 }
 
+/// How much is taken at a price, and from whom.
+pub(crate) trait Taking {
+    /// Whether orders of the same owner are kept apart.
+    const PREVENTS_SELF_TRADE: bool;
+
+    /// Lots that the whole order may come to, when the next fill would be at `price` ticks.
+    fn lots_at(&mut self, plan: &MatchPlan, price: u64) -> Result<u64>;
+}
+
+/// A trader's order: as many lots as it asks for.
+pub(super) struct Ordinary;
+
+impl Taking for Ordinary {
+    const PREVENTS_SELF_TRADE: bool = true;
+
+    #[inline(always)]
+    fn lots_at(&mut self, plan: &MatchPlan, _price: u64) -> Result<u64> {
+        Ok(plan.lots)
+    }
+}
+
 /// Fills `plan` with what `request`, clipped to `lots`, would do.
-pub(super) fn plan(
+#[inline(always)]
+pub(super) fn plan<T: Taking>(
     market: &MarketRef<'_>,
     taker: &Seat,
     request: &OrderRequest,
     lots: u64,
+    taking: &mut T,
     env: &Env,
     plan: &mut MatchPlan,
 ) -> Result<()> {
@@ -198,12 +224,16 @@ pub(super) fn plan(
             break;
         } else {
             let maker = arena::seat(market.blocks, resting.seat)?;
-            if maker.owner_tag == taker.owner_tag {
+            if T::PREVENTS_SELF_TRADE && maker.owner_tag == taker.owner_tag {
                 if !self_trade(request.self_trade, taker, cursor, resting, maker, plan)? {
                     break;
                 }
             } else {
-                fill(market.header, request.side, cursor, resting, maker, plan)?;
+                plan.lots = taking.lots_at(plan, resting.price)?;
+                if plan.open() == 0 {
+                    break;
+                }
+                fill(market, request.side, cursor, resting, maker, plan)?;
             }
         }
         cursor = resting.next;
@@ -276,17 +306,21 @@ fn self_trade(
 }
 
 fn fill(
-    header: &MarketHeader,
+    market: &MarketRef<'_>,
     side: OrderSide,
     cursor: u32,
     resting: &Order,
     maker: &Seat,
     plan: &mut MatchPlan,
 ) -> Result<()> {
+    let header = market.header;
     let mut lots = plan.open().min(resting.lots);
     let mut removes = lots == resting.lots;
+    if epochs::is_behind(header, maker) && position::held(market, maker).is_err() {
+        return plan.push(removal(StepKind::SeatBehind, cursor, resting));
+    }
     if resting.reduce_only != 0 {
-        let room = reducible_lots(header, side, resting.seat, maker, plan)?;
+        let room = reducible_lots(market, side, resting.seat, maker, plan)?;
         if room == 0 {
             return plan.push(removal(StepKind::NothingToReduce, cursor, resting));
         }
@@ -317,14 +351,14 @@ fn fill(
 
 /// Whole lots that a reduce-only maker may still give up after the fills planned so far.
 fn reducible_lots(
-    header: &MarketHeader,
+    market: &MarketRef<'_>,
     taker_side: OrderSide,
     seat: u32,
     maker: &Seat,
     plan: &MatchPlan,
 ) -> Result<u64> {
-    let sizes = header.params.lot_sizes();
-    let base = position::holding(maker, &header.sides)?.base;
+    let sizes = market.header.params.lot_sizes();
+    let base = position::held(market, maker)?.base;
     let reduces = match taker_side {
         OrderSide::Bid => base > 0,
         OrderSide::Ask => base < 0,

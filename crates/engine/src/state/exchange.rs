@@ -51,6 +51,17 @@ pub struct Exchange {
     pub custody_shards: [Pubkey; CUSTODY_SHARDS_MAX],
 }
 
+/// Quote atoms paid in intervals of eight hours. Four of them cover any 24 hours (spec §9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[cfg_attr(feature = "idl-build", derive(anchor_lang::AnchorSerialize))]
+#[repr(C)]
+pub struct Spending {
+    /// Number of the newest interval: ⌊unix seconds / 28,800⌋.
+    pub interval: i64,
+    /// Paid in the newest interval and in the three before it.
+    pub paid: [u64; 4],
+}
+
 /// Cash that belongs to nobody's margin account. Written by losses, sweeps and reimbursements only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[cfg_attr(feature = "idl-build", derive(anchor_lang::AnchorSerialize))]
@@ -67,13 +78,11 @@ pub struct DefaultFund {
     pub keeper_pool: u64,
     /// Trading fees swept for the treasury and not yet collected, quote atoms.
     pub treasury: u64,
-    /// Start of the running 24 hours, the balance at that moment and what was paid in them.
-    pub budget_started_at: i64,
-    pub budget_base: u64,
-    pub budget_used: u64,
+    /// What it paid for all markets together.
+    pub spending: Spending,
     /// Totals for history, quote atoms.
     pub contributed_total: u64,
     pub paid_total: u64,
     pub treasury_total: u64,
-    pub reserved: [u64; 17],
+    pub reserved: [u64; 15],
 }

@@ -62,7 +62,11 @@ pub struct MarginAccount {
     /// Totals for history, quote atoms.
     pub deposited_total: u64,
     pub withdrawn_total: u64,
-    pub reserved: [u64; 11],
+    /// Last time it was seen below maintenance; a gap of more than a minute starts the flag anew.
+    pub flag_seen_at: i64,
+    /// Since when a takeover is open: the book could not take what had to be closed. Zero: none is.
+    pub takeover_started_at: i64,
+    pub reserved: [u64; 9],
     pub entries: [MarginEntry; MARGIN_ENTRIES_MAX],
 }
 

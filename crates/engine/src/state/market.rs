@@ -2,7 +2,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{HaltState, Pubkey, Side};
+use super::{HaltState, Pubkey, Side, Spending};
 use crate::params::MarketParams;
 use crate::window::Windows;
 
@@ -110,7 +110,9 @@ pub struct MarketCash {
     pub volume: [u64; 2],
     pub fees_total: u64,
     pub fills_total: u64,
-    pub reserved: [u64; 2],
+    /// Fees of liquidation fills, both sides', not yet swept: the treasury has no share of them (INV-9).
+    pub liquidation_fees_accrued: u64,
+    pub reserved: [u64; 1],
 }
 
 /// Losses charged to the default fund and to the sides (spec §9).
@@ -118,18 +120,13 @@ pub struct MarketCash {
 #[cfg_attr(feature = "idl-build", derive(anchor_lang::AnchorSerialize))]
 #[repr(C)]
 pub struct Losses {
-    /// Start of the running 24 hours and what the default fund paid in them, quote atoms.
-    pub budget_started_at: i64,
-    pub budget_used: u64,
+    /// What the default fund paid for this market, quote atoms.
+    pub spending: Spending,
     /// ADL events so far.
     pub receipts: u64,
     /// Hash chain over the receipts.
     pub receipt_chain: Pubkey,
-    /// Running takeover, if any: margin account's seat block and start.
-    pub takeover_started_at: i64,
-    pub takeover_seat: u32,
-    pub reserved_0: u32,
-    pub reserved: [u64; 2],
+    pub reserved: [u64; 1],
 }
 
 impl MarketHeader {

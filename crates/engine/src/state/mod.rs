@@ -14,7 +14,7 @@ mod orders;
 mod side;
 
 pub use credit::{CreditLine, CreditVault, PendingChange, Redemption, REDEMPTIONS_MAX};
-pub use exchange::{DefaultFund, Exchange, CUSTODY_SHARDS_MAX};
+pub use exchange::{DefaultFund, Exchange, Spending, CUSTODY_SHARDS_MAX};
 pub use halt::{HaltPhase, HaltState};
 pub use margin_account::{MarginAccount, MarginEntry, MARGIN_ENTRIES_MAX};
 pub use mark_account::MarkAccount;

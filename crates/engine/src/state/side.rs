@@ -20,15 +20,18 @@ pub struct Side {
     pub shares: [u64; 2],
     /// Rises when the scale gets small.
     pub epoch: u32,
-    /// Seats with a position in this epoch.
+    /// Seats with a position, of this and of earlier epochs.
     pub seats: u32,
     /// Newest and oldest kept epoch end.
     pub newest_end: u32,
     pub oldest_end: u32,
     /// Kept epoch ends.
     pub ends: u32,
-    pub reserved_0: u32,
-    pub reserved: [u64; 2],
+    /// Of `seats` those whose position lies in the running epoch.
+    pub seats_current: u32,
+    /// Bound of the base atoms by which N of earlier epochs may exceed what their seats hold (ADR 0007).
+    pub carried: u64,
+    pub reserved: [u64; 1],
 }
 
 /// A = 1.

@@ -118,6 +118,7 @@ impl RemovalRecord {
             StepKind::Fill => return None,
             StepKind::Expired => 1,
             StepKind::NothingToReduce => 2,
+            StepKind::SeatBehind => 4,
             StepKind::SelfTrade => 3,
         };
         Some(Self {

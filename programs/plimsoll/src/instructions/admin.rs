@@ -131,7 +131,6 @@ pub(crate) fn initialize_exchange(
     fund.version = 1;
     fund.bump = fund_bump;
     fund.exchange = *address;
-    fund.budget_started_at = env.now;
     let mut exchange = initialize::<Exchange>(&accounts.exchange)?;
     exchange.version = 1;
     exchange.bump = bump;

@@ -58,7 +58,7 @@ pub(crate) fn add_leg(
     let loaded = LoadedMarket::load(info)?;
     let market = loaded.get();
     let seat = entry_seat(account, position, market.blocks, address).anchor()?;
-    let held = position::holding(seat, &market.header.sides).anchor()?;
+    let held = position::held(&market, seat).anchor()?;
     let leg = risk::leg(market.header, held, &Resting::from(seat), now).anchor()?;
     legs.risk.add(&leg).anchor()?;
     let active = held.base != 0 || seat.orders != 0;
