@@ -59,7 +59,7 @@ fn add_gain(account: &mut MarginAccount, amount: u64, now: i64) {
 
 /// Cash that has left cannot still be ageing: buckets hold at most the collateral, the older cut first
 /// (ADR 0014: aged cash is used first).
-fn trim_gains(account: &mut MarginAccount) {
+pub(crate) fn trim_gains(account: &mut MarginAccount) {
     let cash = u64::try_from(account.collateral).unwrap_or(0);
     account.gain_newest = account.gain_newest.min(cash);
     account.gain_previous = account

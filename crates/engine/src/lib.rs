@@ -26,6 +26,7 @@ extern crate std;
 pub mod adl;
 pub mod book;
 pub mod cash;
+pub mod credit;
 pub mod epochs;
 pub mod error;
 pub mod funding;

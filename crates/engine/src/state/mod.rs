@@ -13,7 +13,10 @@ mod market;
 mod orders;
 mod side;
 
-pub use credit::{CreditLine, CreditVault, PendingChange, Redemption, REDEMPTIONS_MAX};
+pub use credit::{
+    CreditLine, CreditVault, LineSlot, LineState, PendingChange, VaultStake, MANDATE_MARKETS_MAX,
+    VAULT_LINES_MAX,
+};
 pub use exchange::{DefaultFund, Exchange, Spending, CUSTODY_SHARDS_MAX};
 pub use halt::{HaltPhase, HaltState};
 pub use margin_account::{MarginAccount, MarginEntry, MARGIN_ENTRIES_MAX};
@@ -58,6 +61,8 @@ const _: () = {
     assert!(size_of::<DefaultFund>() == 256 - DISCRIMINATOR_SIZE);
     assert!(size_of::<MarkAccount>() == 512 - DISCRIMINATOR_SIZE);
     assert!(size_of::<CreditVault>() == 4_096 - DISCRIMINATOR_SIZE);
+    assert!(size_of::<LineSlot>() == 48);
+    assert!(size_of::<VaultStake>() == 192 - DISCRIMINATOR_SIZE);
     assert!(size_of::<CreditLine>() == 768 - DISCRIMINATOR_SIZE);
     assert!(size_of::<PendingChange>() == 1_024 - DISCRIMINATOR_SIZE);
 };
