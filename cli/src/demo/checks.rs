@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use plimsoll_client::engine::math;
-use plimsoll_client::engine::position::holding;
 use plimsoll_client::engine::state::{SIDE_LONG, SIDE_SHORT};
 use plimsoll_client::MarketView;
 
@@ -129,7 +128,7 @@ fn open_interest(market: &MarketView) -> Check {
     let mut held = [0_u128; 2];
     let mut readable = true;
     for (_, seat) in market.seats() {
-        match holding(seat, &market.header.sides) {
+        match market.holding(seat) {
             Ok(position) => {
                 let side = if position.base < 0 {
                     SIDE_SHORT

@@ -2,9 +2,10 @@
 
 use plimsoll::loaders::AccountKind;
 use plimsoll_engine::book::arena::{self, MarketRef};
+use plimsoll_engine::position::{self, Holding};
 use plimsoll_engine::state::{
-    Block, DefaultFund, Exchange, MarginAccount, MarkAccount, MarketHeader, Order, OrderSide, Seat,
-    BLOCK_SIZE, DISCRIMINATOR_SIZE, MARKET_HEADER_SIZE, NIL,
+    Block, CreditLine, CreditVault, DefaultFund, Exchange, MarginAccount, MarkAccount,
+    MarketHeader, Order, OrderSide, Seat, BLOCK_SIZE, DISCRIMINATOR_SIZE, MARKET_HEADER_SIZE, NIL,
 };
 use thiserror::Error;
 
@@ -50,6 +51,16 @@ pub fn margin_account(data: &[u8]) -> Result<MarginAccount, DecodeError> {
     decode(data, true)
 }
 
+/// A `CreditLine`.
+pub fn credit_line(data: &[u8]) -> Result<CreditLine, DecodeError> {
+    decode(data, true)
+}
+
+/// A `CreditVault`.
+pub fn credit_vault(data: &[u8]) -> Result<CreditVault, DecodeError> {
+    decode(data, true)
+}
+
 /// A `Mark`.
 pub fn mark(data: &[u8]) -> Result<MarkAccount, DecodeError> {
     decode(data, true)
@@ -81,6 +92,11 @@ impl MarketView {
             .map(bytemuck::pod_read_unaligned)
             .collect();
         Ok(Self { header, blocks })
+    }
+
+    /// Position and claim of a seat, epochs and funding included.
+    pub fn holding(&self, seat: &Seat) -> plimsoll_engine::Result<Holding> {
+        position::held(&self.as_ref(), seat)
     }
 
     /// As the engine reads it.

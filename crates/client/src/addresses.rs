@@ -82,3 +82,8 @@ pub fn margin_account(
 pub fn mark(program: &Pubkey, market: &Pubkey) -> Pubkey {
     find(program, &[MARK_SEED, market.as_ref()])
 }
+
+/// The token account of a credit vault's cash.
+pub fn vault_cash(program: &Pubkey, vault: &Pubkey) -> Pubkey {
+    find(program, &[b"vault_cash", vault.as_ref()])
+}

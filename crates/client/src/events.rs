@@ -38,7 +38,7 @@ events! {
     OrderPlaced, OrderCancelled, OrdersCancelled, Deposited, Withdrawn, Settled, MarkRefreshed,
     FeesSwept, TreasuryCollected, CustodyRebalanced, SeatClaimed, SeatReleased, MarginAccountCreated,
     MarginAccountClosed, DelegateSet, MarketCreated, MarketGrown, ExchangeInitialized,
-    CustodyShardCreated,
+    CustodyShardCreated, Liquidated, TakenOver, DeleveragingExecuted, SeatSynced,
 }
 
 /// The program's events in the order in which the transaction emitted them.

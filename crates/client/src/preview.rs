@@ -1,13 +1,15 @@
 //! What an account is worth and what an order would do, before anything is signed. Every figure comes
 //! from the engine's own functions on the accounts as read: nothing is computed twice.
 
-use plimsoll_engine::book::arena::MarketMut;
+use plimsoll_engine::book::arena::{MarketMut, MarketRef};
 use plimsoll_engine::cash::account_cash;
+use plimsoll_engine::credit::draw::mandated_margin;
+use plimsoll_engine::liquidation::{Leg, Legs};
 use plimsoll_engine::place::{self, MatchPlan, OrderRequest, Placed, Trader};
 use plimsoll_engine::position::{self, Holding};
 use plimsoll_engine::risk::{self, AccountRisk, LegRisk, Resting};
 use plimsoll_engine::seats::entry_seat;
-use plimsoll_engine::state::{MarginAccount, MarketHeader};
+use plimsoll_engine::state::{CreditLine, MarginAccount, MarketHeader};
 use plimsoll_engine::units::PRICE_Q32_MAX;
 use plimsoll_engine::{EngineError, Env, Result};
 use solana_pubkey::Pubkey;
@@ -59,7 +61,13 @@ impl AccountView {
             .ok_or(EngineError::WrongMarketAccounts)?;
         let owner = self.address.to_bytes();
         let seat = entry_seat(&self.account, position, &market.blocks, &owner)?;
-        let held = position::holding(seat, &header.sides)?;
+        let held = position::held(
+            &MarketRef {
+                header,
+                blocks: &market.blocks,
+            },
+            seat,
+        )?;
         Ok((held, risk::leg(header, held, &Resting::from(seat), now)?))
     }
 
@@ -72,6 +80,37 @@ impl AccountView {
             }
         }
         Ok(sum)
+    }
+
+    /// The legs as liquidation sees them; `line` is the account's, for what its mandate covers.
+    pub fn liquidation_legs(&self, line: Option<&CreditLine>, now: i64) -> Result<Legs> {
+        let mut legs = Legs::default();
+        let owner = self.address.to_bytes();
+        for (position, market) in self.markets.iter().enumerate() {
+            let market = market.as_ref();
+            let (leg, seat) = Leg::read(&market, &self.account, &owner, position, now)?;
+            let mandated = match line {
+                Some(line) if risk::index_is_fresh(market.header, now) => mandated_margin(
+                    line,
+                    &leg.market,
+                    seat,
+                    leg.held,
+                    leg.mark,
+                    leg.risk.maintenance_margin,
+                    now,
+                )?,
+                _ => 0,
+            };
+            legs.push(&leg, mandated, market.header.halt.reopened_at)?;
+        }
+        Ok(legs)
+    }
+
+    /// Market of the leg that a liquidation would close next.
+    pub fn liquidation_leg(&self, now: i64) -> Result<Pubkey> {
+        Ok(Pubkey::from(
+            self.liquidation_legs(None, now)?.next()?.market,
+        ))
     }
 
     /// Risk of the whole account.

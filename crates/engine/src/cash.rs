@@ -341,32 +341,56 @@ pub fn sweep_fees(
     if header.cash.claim_unpaid_at != 0 && unpaid_for < FEE_JUNIOR_SECONDS {
         return Err(EngineError::ClaimsUnpaid);
     }
-    let deficit_paid = header.cash.deficit.min(header.cash.fees_accrued);
-    let fees_left = header.cash.fees_accrued.saturating_sub(deficit_paid);
-    let fees = fees_left.min(header.cash.pool);
-    let mut pool = header.cash.pool.saturating_sub(fees);
-    let contributions = header.cash.contributions_accrued.min(pool);
-    pool = pool.saturating_sub(contributions);
-    let dust = if header.arena.seats == 0 && header.cash.deficit == deficit_paid {
+    let cash = &header.cash;
+    let mut parts = [
+        Part::of(cash.fees_accrued),
+        Part::of(cash.liquidation_fees_accrued),
+        Part::of(cash.contributions_accrued),
+    ];
+    let owed = parts
+        .iter_mut()
+        .fold(cash.deficit, |owed, part| part.give_up(owed));
+    let deficit_paid = cash.deficit.saturating_sub(owed);
+    parts
+        .iter_mut()
+        .fold(drift_reserve(header)?, |hold, part| part.keep(hold));
+    let mut pool = parts
+        .iter_mut()
+        .fold(cash.pool, |pool, part| part.sweep(pool));
+    let dust = if header.arena.seats == 0 && owed == 0 {
         pool
     } else {
         0
     };
     pool = pool.saturating_sub(dust);
-    let to_keeper_pool = math::mul_ppm_floor(fees, u64::from(exchange.fee_keeper_pool_ppm))?;
-    let to_treasury = math::mul_ppm_floor(fees, u64::from(exchange.fee_treasury_ppm))?;
+    let [fees, liquidation, contributions] = parts;
+    let keeper_ppm = u64::from(exchange.fee_keeper_pool_ppm);
+    let to_treasury = math::mul_ppm_floor(fees.swept, u64::from(exchange.fee_treasury_ppm))?;
+    // Of a liquidation's fees the treasury's part is the other two's, in their proportion (INV-9).
+    let untaxed = math::add(keeper_ppm, u64::from(exchange.fee_default_fund_ppm))?;
+    let of_liquidations = if untaxed == 0 {
+        0
+    } else {
+        math::mul_div_floor(liquidation.swept, keeper_ppm, untaxed)?
+    };
+    let to_keeper_pool = math::add(
+        math::mul_ppm_floor(fees.swept, keeper_ppm)?,
+        of_liquidations,
+    )?;
+    let swept = math::add(
+        fees.swept,
+        math::add(liquidation.swept, contributions.swept)?,
+    )?;
     let split = math::add(to_keeper_pool, to_treasury)?;
-    let to_default_fund = math::add(math::sub(fees, split)?, math::add(contributions, dust)?)?;
+    let to_default_fund = math::add(math::sub(swept, split)?, dust)?;
     let balance = math::add(fund.balance, to_default_fund)?;
     let keeper_pool = math::add(fund.keeper_pool, to_keeper_pool)?;
     let treasury = math::add(fund.treasury, to_treasury)?;
 
-    header.cash.deficit = header.cash.deficit.saturating_sub(deficit_paid);
-    header.cash.fees_accrued = fees_left.saturating_sub(fees);
-    header.cash.contributions_accrued = header
-        .cash
-        .contributions_accrued
-        .saturating_sub(contributions);
+    header.cash.deficit = owed;
+    header.cash.fees_accrued = fees.left;
+    header.cash.liquidation_fees_accrued = liquidation.left;
+    header.cash.contributions_accrued = contributions.left;
     header.cash.pool = pool;
     fund.balance = balance;
     fund.keeper_pool = keeper_pool;
@@ -379,4 +403,57 @@ pub fn sweep_fees(
         to_treasury,
         deficit_paid,
     })
+}
+
+/// One accrued claim on the pool on its way through a sweep.
+#[derive(Clone, Copy, Debug)]
+struct Part {
+    /// Still to be swept, then what stays accrued.
+    open: u64,
+    left: u64,
+    swept: u64,
+}
+
+impl Part {
+    const fn of(accrued: u64) -> Self {
+        Self {
+            open: accrued,
+            left: 0,
+            swept: 0,
+        }
+    }
+
+    /// Gives up what the deficit takes; returns what is still owed.
+    fn give_up(&mut self, deficit: u64) -> u64 {
+        let paid = deficit.min(self.open);
+        self.open = self.open.saturating_sub(paid);
+        deficit.saturating_sub(paid)
+    }
+
+    /// Stays accrued as far as it is to be held back; returns what others must hold.
+    fn keep(&mut self, hold: u64) -> u64 {
+        let kept = hold.min(self.open);
+        self.open = self.open.saturating_sub(kept);
+        self.left = kept;
+        hold.saturating_sub(kept)
+    }
+
+    /// Takes cash off the pool; returns what is left in it.
+    fn sweep(&mut self, pool: u64) -> u64 {
+        self.swept = self.open.min(pool);
+        self.left = self
+            .left
+            .saturating_add(self.open.saturating_sub(self.swept));
+        pool.saturating_sub(self.swept)
+    }
+}
+
+/// What a sweep leaves in the pool for the base atoms by which the two sides may differ after loss events
+/// (ADR 0007); nothing once no seat is left.
+fn drift_reserve(header: &MarketHeader) -> Result<u64> {
+    if header.arena.seats == 0 {
+        return Ok(0);
+    }
+    let atom = PriceQ32(header.prices.mark).value_ceil(1)?;
+    Ok(epochs::drift(header).saturating_mul(atom))
 }

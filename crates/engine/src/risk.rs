@@ -217,6 +217,17 @@ pub fn worst_base(params: &MarketParams, base: i64, resting: &Resting) -> Result
     Ok(up.max(down))
 }
 
+/// Maintenance margin of a position: ⌈notional·f_size / (2·10^6)⌉, of its own size alone.
+#[inline(always)]
+pub fn maintenance_margin(params: &MarketParams, size: u64, mark: PriceQ32) -> Result<u64> {
+    maintenance_of(params, size, mark.value_ceil(size)?)
+}
+
+#[inline(always)]
+fn maintenance_of(params: &MarketParams, size: u64, notional: u64) -> Result<u64> {
+    Ok(math::mul_ppm_ceil(notional, size_fraction(params, size)?)?.div_ceil(2))
+}
+
 /// Risk of one leg at the market's mark.
 ///
 /// Every rounding is against the holder: assets floor, debts and margins ceil. With a stale index the
@@ -256,8 +267,7 @@ pub fn leg_at(
     if resting.bid_lots | resting.ask_lots != 0 {
         initial_margin = math::add(initial_margin, resting_loss(params, mark, resting)?)?;
     }
-    let maintenance_margin =
-        math::mul_ppm_ceil(notional, size_fraction(params, size)?)?.div_ceil(2);
+    let maintenance_margin = maintenance_of(params, size, notional)?;
     let value = if held.base >= 0 {
         math::signed(mark.value_floor(size)?)?
     } else {
@@ -317,8 +327,13 @@ fn haircut(claim: i64) -> i64 {
 }
 
 /// The rule for a trade below initial margin or on credit (spec §5): it must cut maintenance margin and
-/// leave Q over MM no worse, Q′·M ≥ Q·M′ with Q > 0. No off-market exit at the lender's cost.
-pub fn check_reducing(before: &AccountRisk, after: &AccountRisk) -> Result<()> {
+/// leave Q over MM no worse, Q′·M ≥ Q·M′ with Q > 0. On credit that alone would let a borrower hand the
+/// lender's cash to a friend (ADR 0015): there e may fall by no more than its own share of the margin that
+/// goes, ⌊e⁺·(M − M′)/M⌋, or by `closing_cost`, what a liquidation would charge for it, if that is more.
+///
+/// # Errors
+/// `BelowInitialMargin` when a margin does not fall, `TradeWorsensRisk`.
+pub fn check_reducing(before: &AccountRisk, after: &AccountRisk, closing_cost: u64) -> Result<()> {
     // Older orders may not grow in their worst case by what the fill takes off the position either.
     if after.maintenance_margin >= before.maintenance_margin
         || after.initial_margin > before.initial_margin
@@ -333,6 +348,24 @@ pub fn check_reducing(before: &AccountRisk, after: &AccountRisk) -> Result<()> {
     let left = math::wide(q_after, before.maintenance_margin);
     let right = math::wide(q_before.unsigned_abs(), after.maintenance_margin);
     if left < right {
+        return Err(EngineError::TradeWorsensRisk);
+    }
+    if before.credit != 0 {
+        check_own_equity(before, after, closing_cost)?;
+    }
+    Ok(())
+}
+
+/// What the trade costs is the borrower's own, or what a liquidation would cost.
+#[inline(never)]
+fn check_own_equity(before: &AccountRisk, after: &AccountRisk, closing_cost: u64) -> Result<()> {
+    let own = u64::try_from(before.equity).unwrap_or(0);
+    let cut = before
+        .maintenance_margin
+        .saturating_sub(after.maintenance_margin);
+    let share = math::mul_div_floor(own, cut, before.maintenance_margin)?;
+    let fall = math::sub_signed(before.equity, after.equity)?;
+    if fall > math::signed(share.max(closing_cost))? {
         return Err(EngineError::TradeWorsensRisk);
     }
     Ok(())

@@ -121,6 +121,21 @@ impl LotSizes {
         )?))
     }
 
+    /// Smallest tick whose price is not under `price`: for a seller's worst price.
+    pub fn ticks_ceil(self, price: PriceQ32) -> Result<Ticks> {
+        let product = math::wide(price.0, self.base_atoms_per_lot);
+        let tick = u128::from(self.quote_atoms_per_lot_tick) << 32;
+        Ok(Ticks(math::narrow(product.div_ceil(tick))?))
+    }
+
+    /// Largest tick whose price is not over `price`: for a buyer's worst price.
+    pub fn ticks_floor(self, price: PriceQ32) -> Result<Ticks> {
+        let product = math::wide(price.0, self.base_atoms_per_lot);
+        let tick = u128::from(self.quote_atoms_per_lot_tick) << 32;
+        let ticks = product.checked_div(tick).ok_or(EngineError::Overflow)?;
+        Ok(Ticks(math::narrow(ticks)?))
+    }
+
     /// Q.32 price of a tick, rounded up.
     #[inline(always)]
     pub fn price_ceil(self, price: Ticks) -> Result<PriceQ32> {

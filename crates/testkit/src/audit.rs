@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use plimsoll_client::{accounts, MarketView};
-use plimsoll_engine::position;
+use plimsoll_engine::epochs;
 use plimsoll_engine::state::{MarginAccount, OrderSide, Seat};
 use solana_pubkey::Pubkey;
 
@@ -62,49 +62,61 @@ impl World {
         );
     }
 
-    /// INV-2 before the first loss event: Σ long base = Σ short base, and the sides' totals say the same.
+    /// INV-2: Σ long base and Σ short base differ by no more than the market's drift, zero before its first
+    /// loss event, and no side's total is under what its seats hold.
     #[track_caller]
     pub fn assert_open_interest_balanced(&self, symbol: &str) {
         let market = self.market(symbol);
         let [mut long, mut short] = [0_u64; 2];
         for (_, seat) in market.seats() {
-            let base = position::holding(seat, &market.header.sides).unwrap().base;
+            let base = market.holding(seat).unwrap().base;
             if base > 0 {
                 long += base.unsigned_abs();
             } else {
                 short += base.unsigned_abs();
             }
         }
-        assert_eq!(long, short, "{symbol}: longs against shorts (INV-2)");
-        let [longs, shorts] = &market.header.sides;
-        assert_eq!(
-            longs.open_interest(),
-            long,
-            "{symbol}: the long side's total"
+        let drift = epochs::drift(&market.header);
+        assert!(
+            long.abs_diff(short) <= drift,
+            "{symbol}: longs {long} against shorts {short}, drift {drift} (INV-2)"
         );
-        assert_eq!(
-            shorts.open_interest(),
-            short,
-            "{symbol}: the short side's total"
-        );
+        for (side, held) in market.header.sides.iter().zip([long, short]) {
+            let open = side.open_interest();
+            assert!(
+                open >= held && open - held <= drift,
+                "{symbol}: a side's total is {open}, its seats hold {held}, drift {drift}"
+            );
+        }
     }
 
-    /// INV-3 before the first loss event: Σ quote + fees + contributions + residue = pool + deficit, with a
-    /// residue that only rounding leaves and that is never negative. Returns the residue.
+    /// INV-3: Σ quote + fees + contributions + residue = pool + deficit, with a residue that only rounding
+    /// leaves; with the net base at the mark it is not negative before the first loss event and no less than
+    /// −drift × mark after it. Returns the residue.
     #[track_caller]
     pub fn assert_claims_sum_to_zero(&self, symbol: &str) -> i128 {
         let market = self.market(symbol);
-        let quotes: i128 = market
-            .seats()
-            .map(|(_, seat)| position::holding(seat, &market.header.sides).unwrap())
-            .map(|held| i128::from(held.quote))
-            .sum();
+        let (mut quotes, mut net) = (0_i128, 0_i128);
+        for (_, seat) in market.seats() {
+            let held = market.holding(seat).unwrap();
+            quotes += i128::from(held.quote);
+            net += i128::from(held.base);
+        }
+        let values = quotes + ((net * i128::from(market.header.prices.mark)) >> 32);
         let cash = &market.header.cash;
         let held = i128::from(cash.pool) + i128::from(cash.deficit);
-        let claims =
-            quotes + i128::from(cash.fees_accrued) + i128::from(cash.contributions_accrued);
+        let claims = values
+            + i128::from(cash.fees_accrued)
+            + i128::from(cash.liquidation_fees_accrued)
+            + i128::from(cash.contributions_accrued);
         let residue = held - claims;
-        assert!(residue >= 0, "{symbol}: residue {residue} (INV-3)");
+        let atom = i128::from(market.header.prices.mark.div_ceil(1 << 32));
+        let drift = i128::from(epochs::drift(&market.header));
+        let least = -drift * atom;
+        assert!(
+            residue >= least,
+            "{symbol}: residue {residue}, least {least} (INV-3)"
+        );
         residue
     }
 
@@ -159,9 +171,10 @@ impl World {
         assert!(totals.is_empty(), "{symbol}: orders without a seat");
         assert_eq!(seats, arena.seats, "{symbol}: seats");
         assert_eq!(reserved, arena.reserved_blocks, "{symbol}: reserved blocks");
+        let ends: u32 = market.header.sides.iter().map(|side| side.ends).sum();
         assert_eq!(
             arena.fresh,
-            1 + arena.seats + arena.orders + free_blocks(&market),
+            1 + arena.seats + arena.orders + ends + free_blocks(&market),
             "{symbol}: blocks in use"
         );
         self.assert_market_lamports(symbol, reserved);

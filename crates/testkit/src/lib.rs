@@ -30,6 +30,7 @@ mod audit;
 mod book;
 mod calls;
 mod exchange;
+mod liquidation;
 mod markets;
 mod oracle;
 mod orders;

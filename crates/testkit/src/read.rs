@@ -2,7 +2,7 @@
 
 use plimsoll_client::preview::AccountView;
 use plimsoll_client::{accounts, MarketView};
-use plimsoll_engine::position::{self, Holding};
+use plimsoll_engine::position::Holding;
 use plimsoll_engine::state::{DefaultFund, Exchange, MarginAccount, MarkAccount, Seat};
 use plimsoll_engine::Env;
 use solana_program_pack::Pack;
@@ -68,7 +68,7 @@ impl World {
     /// Position and claim of an actor in a market, funding included.
     pub fn holding(&self, actor: impl Into<Actor>, symbol: &str) -> Holding {
         let market = self.market(symbol);
-        position::holding(&self.seat(actor, symbol), &market.header.sides).unwrap()
+        market.holding(&self.seat(actor, symbol)).unwrap()
     }
 
     /// An actor's margin account with all of its markets, for previews.

@@ -97,7 +97,7 @@ event_kinds! {
     OrderPlaced, OrderCancelled, OrdersCancelled, Deposited, Withdrawn, Settled, MarkRefreshed,
     FeesSwept, TreasuryCollected, CustodyRebalanced, SeatClaimed, SeatReleased, MarginAccountCreated,
     MarginAccountClosed, DelegateSet, MarketCreated, MarketGrown, ExchangeInitialized,
-    CustodyShardCreated,
+    CustodyShardCreated, Liquidated, TakenOver, DeleveragingExecuted, SeatSynced,
 }
 
 impl Sent {

@@ -107,6 +107,34 @@ pub mod plimsoll {
         instructions::withdraw(ctx, shard, amount)
     }
 
+    /// Liquidates an account below maintenance margin: its orders, its credit line, the book (spec §8);
+    /// anyone may. The leg that comes next lies in `market`; the account's other markets follow in the order
+    /// of its entries. A draw goes through custody shard `shard`.
+    pub fn liquidate<'info>(ctx: Context<'info, Liquidate<'info>>, shard: u8) -> Result<()> {
+        instructions::liquidate(ctx, shard)
+    }
+
+    /// Takes over up to `lots_max` lots of what a liquidation could not close in the book (spec §8).
+    pub fn take_over<'info>(ctx: Context<'info, TakeOver<'info>>, lots_max: u64) -> Result<()> {
+        instructions::take_over(ctx, lots_max)
+    }
+
+    /// Closes a leg of an account that is insolvent at the mark against the whole opposing side (spec §9);
+    /// anyone may.
+    pub fn tear_up<'info>(ctx: Context<'info, TearUp<'info>>) -> Result<()> {
+        instructions::tear_up(ctx)
+    }
+
+    /// Closes a position of less than a lot at the mark (spec §4); anyone may.
+    pub fn close_remainder(ctx: Context<CloseRemainder>) -> Result<()> {
+        instructions::close_remainder(ctx)
+    }
+
+    /// Walks a seat through up to five epoch ends, from the one at block `end`; anyone may.
+    pub fn sync_seat(ctx: Context<SyncSeat>, seat: u32, end: u32) -> Result<()> {
+        instructions::sync_seat(ctx, seat, end)
+    }
+
     /// Takes an expired order off the book; anyone may.
     pub fn remove_expired_order(
         ctx: Context<RemoveExpiredOrder>,

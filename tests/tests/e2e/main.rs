@@ -30,6 +30,7 @@ mod deposit;
 mod error_codes;
 mod feeds;
 mod initialize_exchange;
+mod liquidate;
 mod margin_accounts;
 mod order_kinds;
 mod place_order;

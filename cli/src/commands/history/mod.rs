@@ -104,7 +104,7 @@ fn standing(view: &AccountView, market: &Pubkey) -> Result<Standing> {
         .zip(view.markets.get(position))
         .context("the account names a market that was not read")?;
     let seat = market.seat(entry.seat).context("the account's seat")?;
-    let held = plimsoll_client::engine::position::holding(seat, &market.header.sides)?;
+    let held = market.holding(seat)?;
     Ok(Standing {
         seat: Some(entry.seat),
         base: held.base,

@@ -3,11 +3,13 @@
 
 mod accounts;
 mod cash;
+mod liquidation;
 mod setup;
 mod trading;
 
 pub use accounts::*;
 pub use cash::*;
+pub use liquidation::*;
 pub use setup::*;
 pub use trading::*;
 

@@ -1,24 +1,42 @@
 //! Writing a checked plan.
 
-use super::{remainder, Becoming, MatchPlan, OrderRequest, Placed, PlanStep, StepKind};
+use super::{remainder, MatchPlan, OrderRequest, Placed, PlanStep, StepKind};
 use crate::book::arena::{self, MarketMut};
 use crate::book::orders;
 use crate::epochs;
 use crate::error::Result;
 use crate::math;
 use crate::position::{self, SeatFill};
-use crate::state::MarketHeader;
+use crate::state::{MarketCash, MarketHeader};
 use crate::units::{BaseLots, PriceQ32, Ticks};
 use crate::window::Widths;
 use crate::Env;
 
+/// Whose the fees of an order's fills are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FeesTo {
+    /// Shared by the exchange's split.
+    Exchange,
+    /// A liquidation's: of the taker's fee `contribution` is the default fund's, and the treasury has no
+    /// share of the rest, the makers' included (INV-9).
+    Liquidation { contribution: u64 },
+}
+
+/// What an order leaves: its own fill, and lots that come to rest.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Execution {
+    pub(crate) fill: SeatFill,
+    pub(crate) resting_lots: u64,
+    pub(crate) fees_to: FeesTo,
+}
+
 /// Fills makers, settles the taker, rests the remainder and records the prints.
-pub(super) fn apply(
+pub(crate) fn apply(
     market: &mut MarketMut<'_>,
     seat_index: u32,
     request: &OrderRequest,
     plan: &MatchPlan,
-    becomes: &Becoming,
+    becomes: &Execution,
     env: &Env,
 ) -> Result<Placed> {
     let mark = PriceQ32(market.header.prices.mark);
@@ -31,7 +49,7 @@ pub(super) fn apply(
         epochs::catch_up(market, seat_index)?;
         let seat = arena::seat_mut(market.blocks, seat_index)?;
         position::fill(seat, &mut market.header.sides, &becomes.fill, mark, env.now)?;
-        record_trades(market, plan, fees, env)?;
+        record_trades(market, plan, fees, becomes.fees_to, env)?;
     }
     let mut placed = Placed {
         filled_lots: plan.filled_lots,
@@ -87,9 +105,28 @@ fn trades_count(header: &MarketHeader, widths: Widths, now: i64) -> Result<bool>
     Ok(traded.unwrap_or(u64::MAX) >= enough)
 }
 
+/// Books fees where they will be swept to.
+pub(crate) fn book_fees(cash: &mut MarketCash, fees: u64, fees_to: FeesTo) -> Result<()> {
+    match fees_to {
+        FeesTo::Exchange => cash.fees_accrued = math::add(cash.fees_accrued, fees)?,
+        FeesTo::Liquidation { contribution } => {
+            let rest = math::sub(fees, contribution)?;
+            cash.liquidation_fees_accrued = math::add(cash.liquidation_fees_accrued, rest)?;
+            cash.contributions_accrued = math::add(cash.contributions_accrued, contribution)?;
+        }
+    }
+    Ok(())
+}
+
 /// Last trade, volume, fees and the rolling windows. A print at the last price stands for the order:
 /// every price between the first and the last fill lies inside them.
-fn record_trades(market: &mut MarketMut<'_>, plan: &MatchPlan, fees: u64, env: &Env) -> Result<()> {
+fn record_trades(
+    market: &mut MarketMut<'_>,
+    plan: &MatchPlan,
+    fees: u64,
+    fees_to: FeesTo,
+    env: &Env,
+) -> Result<()> {
     let header = &mut *market.header;
     let sizes = header.params.lot_sizes();
     let Some(last) = plan.fills().last() else {
@@ -99,7 +136,7 @@ fn record_trades(market: &mut MarketMut<'_>, plan: &MatchPlan, fees: u64, env: &
     header.prices.last_trade = price.0;
     header.prices.last_trade_ticks = last.price;
     header.prices.last_trade_time = env.now;
-    header.cash.fees_accrued = math::add(header.cash.fees_accrued, fees)?;
+    book_fees(&mut header.cash, fees, fees_to)?;
     header.cash.fees_total = header.cash.fees_total.saturating_add(fees);
     let volume =
         math::join_unsigned(header.cash.volume).saturating_add(u128::from(plan.filled_quote));

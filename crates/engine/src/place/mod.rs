@@ -18,15 +18,19 @@ pub use cancel::{
 pub use plan::{MatchPlan, PlanStep, StepKind, StopReason, MATCH_STEPS_MAX};
 pub use request::{OrderRequest, Placed, SelfTrade, TimeInForce, Trader};
 
+pub(crate) use apply::{apply, book_fees, Execution, FeesTo};
+pub(crate) use plan::{plan, Taking};
+
 use becoming::{open_interest_after, Becoming};
 
 use crate::book::arena::{self, MarketMut};
 use crate::book::orders::{self, NewOrder};
 use crate::error::{EngineError, Result};
+use crate::math;
 use crate::position::{self, Holding};
 use crate::risk::{self, AccountRisk, Resting};
 use crate::state::{HaltPhase, MarketHeader, MarketStatus, OrderSide, Seat};
-use crate::units::{Ticks, LOTS_MAX, PRICE_Q32_MAX, TICKS_MAX};
+use crate::units::{PriceQ32, Ticks, LOTS_MAX, PRICE_Q32_MAX, TICKS_MAX};
 use crate::{mark, Env};
 
 /// Places an order for the seat at `seat_index`. `plan` is scratch space and holds the fills after.
@@ -69,7 +73,12 @@ pub fn place(
     if margin == Margin::Reducing && resting_lots != 0 && !request.reduce_only {
         return Err(EngineError::TradeWorsensRisk);
     }
-    apply::apply(market, seat_index, request, plan, &becomes, env)
+    let execution = Execution {
+        fill: becomes.fill,
+        resting_lots: becomes.resting_lots,
+        fees_to: FeesTo::Exchange,
+    };
+    apply(market, seat_index, request, plan, &execution, env)
 }
 
 /// Prices, sizes and what the market's state admits.
@@ -167,14 +176,27 @@ fn check_margin(
         return Ok(Margin::Initial);
     }
     let before = account(held, &Resting::from(seat))?;
+    let cost = |becomes: Holding| closing_cost(header, held, becomes);
     if becomes.fill.base != 0 {
-        risk::check_reducing(&before, &after)?;
+        risk::check_reducing(&before, &after, cost(becomes.held)?)?;
     }
     if becomes.resting_lots != 0 {
         let filled = account(becomes.held_if_filled, &becomes.resting_if_filled)?;
-        risk::check_reducing(&before, &filled)?;
+        risk::check_reducing(&before, &filled, cost(becomes.held_if_filled)?)?;
     }
     Ok(Margin::Reducing)
+}
+
+/// What liquidating the part of a position that is closed would charge at the mark: fee and contribution.
+fn closing_cost(header: &MarketHeader, held: Holding, becomes: Holding) -> Result<u64> {
+    let closed = held
+        .base
+        .unsigned_abs()
+        .saturating_sub(becomes.base.unsigned_abs());
+    let params = &header.params;
+    let rate = u64::from(params.taker_fee_ppm)
+        .saturating_add(u64::from(params.liquidation_contribution_ppm));
+    math::mul_ppm_ceil(PriceQ32(header.prices.mark).value_ceil(closed)?, rate)
 }
 
 /// Price of the best resting order of each side, Q.32: what the mark reads.

@@ -191,7 +191,7 @@ impl Taking for Ordinary {
 
 /// Fills `plan` with what `request`, clipped to `lots`, would do.
 #[inline(always)]
-pub(super) fn plan<T: Taking>(
+pub(crate) fn plan<T: Taking>(
     market: &MarketRef<'_>,
     taker: &Seat,
     request: &OrderRequest,

@@ -387,13 +387,50 @@ fn a_reducing_trade_cuts_margin_and_keeps_q_over_it() {
         (risk(60, 0, 100), risk(-1, 0, 0), WORSE),
         (risk(0, 0, 100), risk(50, 0, 50), WORSE),
         (risk(-5, 0, 100), risk(50, 0, 50), WORSE),
-        (risk(-40, 100, 100), risk(-70, 100, 50), Ok(())),
-        (risk(-40, 100, 100), risk(-71, 100, 50), WORSE),
         (risk(1, 0, 3), risk(0, 0, 1), WORSE),
     ];
     for (before, after, verdict) in cases {
         assert_eq!(
-            check_reducing(&before, &after),
+            check_reducing(&before, &after, 0),
+            verdict,
+            "{before:?} {after:?}"
+        );
+    }
+}
+
+#[test]
+fn on_credit_a_trade_costs_the_borrower_and_not_the_lender() {
+    let risk = |equity, maintenance_margin| AccountRisk {
+        equity,
+        equity_initial: equity,
+        credit: 1_000,
+        initial_margin: 2 * maintenance_margin,
+        maintenance_margin,
+        loss: 0,
+    };
+    const WORSE: Result<()> = Err(EngineError::TradeWorsensRisk);
+    // (before, after, what a liquidation would charge, verdict); Q over margin alone allows each.
+    let cases = [
+        // The own share of what is closed, and not an atom more.
+        (risk(60, 100), risk(30, 50), 0, Ok(())),
+        (risk(60, 100), risk(29, 50), 0, WORSE),
+        (risk(61, 100), risk(31, 50), 0, Ok(())),
+        (risk(61, 100), risk(30, 50), 0, WORSE),
+        // All of it: the own equity goes, the lender's cash does not.
+        (risk(60, 100), risk(0, 0), 0, Ok(())),
+        (risk(60, 100), risk(-1, 0), 0, WORSE),
+        // Without own equity, what a liquidation would cost.
+        (risk(-40, 100), risk(-43, 50), 3, Ok(())),
+        (risk(-40, 100), risk(-44, 50), 3, WORSE),
+        (risk(0, 100), risk(-3, 50), 3, Ok(())),
+        (risk(4, 100), risk(1, 50), 3, Ok(())),
+        (risk(4, 100), risk(0, 50), 3, WORSE),
+        // A gain is no harm.
+        (risk(-40, 100), risk(-30, 50), 0, Ok(())),
+    ];
+    for (before, after, cost, verdict) in cases {
+        assert_eq!(
+            check_reducing(&before, &after, cost),
             verdict,
             "{before:?} {after:?}"
         );

@@ -3,8 +3,10 @@
 
 use anchor_lang::prelude::*;
 
+mod losses;
 mod order_placed;
 
+pub use losses::*;
 pub use order_placed::{emit_order_placed, ORDER_PLACED_SIZE_MAX};
 
 /// Version of every event below.

@@ -15,7 +15,7 @@ use crate::token::{self, Transfer};
 pub const CUSTODY_AUTHORITY_SEED: &[u8] = b"custody_authority";
 
 /// Checks that `info` is custody shard `shard` of the exchange.
-fn check_shard(exchange: &Exchange, shard: u8, info: &AccountInfo<'_>) -> Result<()> {
+pub(crate) fn check_shard(exchange: &Exchange, shard: u8, info: &AccountInfo<'_>) -> Result<()> {
     let created = shard < exchange.custody_shards_len;
     match exchange.custody_shards.get(usize::from(shard)) {
         Some(address) if created && same_key(info.key, address) => Ok(()),
@@ -23,7 +23,7 @@ fn check_shard(exchange: &Exchange, shard: u8, info: &AccountInfo<'_>) -> Result
     }
 }
 
-fn check_token_program(exchange: &Exchange, info: &AccountInfo<'_>) -> Result<()> {
+pub(crate) fn check_token_program(exchange: &Exchange, info: &AccountInfo<'_>) -> Result<()> {
     if !same_key(info.key, &exchange.token_program) {
         return err!(PlimsollError::WrongAccount);
     }

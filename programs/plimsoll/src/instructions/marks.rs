@@ -3,7 +3,7 @@
 use anchor_lang::prelude::*;
 use plimsoll_engine::index::FeedInput;
 use plimsoll_engine::state::{MarkAccount, FEEDS_MAX};
-use plimsoll_engine::{mark, place};
+use plimsoll_engine::{epochs, mark, place};
 
 use super::environment;
 use crate::error::{IntoAnchor, PlimsollError};
@@ -52,6 +52,9 @@ pub(crate) fn refresh_mark<'info>(ctx: Context<'info, RefreshMark<'info>>) -> Re
     .anchor()?;
     let top = place::book_top(&market.as_ref(), env.now).anchor()?;
     let outcome = mark::refresh(market.header, &feeds, top, &env).anchor()?;
+    if outcome.funding.epoch_due {
+        epochs::end_due(&mut market, &env).anchor()?;
+    }
     copy.copy_from(market.header, env.slot);
     emit!(MarkRefreshed {
         version: EVENT_VERSION,

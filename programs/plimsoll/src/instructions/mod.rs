@@ -3,7 +3,9 @@
 mod admin;
 mod cash;
 mod create;
+mod draw_transfer;
 mod legs;
+mod liquidation;
 mod marks;
 mod orders;
 mod seats;
@@ -11,6 +13,7 @@ mod settle;
 
 pub use admin::*;
 pub use cash::*;
+pub use liquidation::*;
 pub use marks::*;
 pub use orders::*;
 pub use seats::*;

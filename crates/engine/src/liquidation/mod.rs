@@ -1,0 +1,83 @@
+//! Liquidation (spec §8, §13): who may be liquidated, which leg, at what price and how much. The program
+//! derives all of it; a caller names the account and chooses nothing.
+
+mod book;
+mod legs;
+mod price;
+mod takeover;
+mod tear_up;
+
+pub use book::{cancel_orders, reduce_in_book, BookStep, CANCELS_MAX};
+pub use legs::{Leg, Legs};
+pub use price::{zero_price, Charge, ZeroPrice};
+pub use takeover::{take_over, takeover_terms, TakenOver, TakeoverTerms, Taker};
+pub use tear_up::{close_remainder, tear_up};
+
+use crate::error::{EngineError, Result};
+use crate::math;
+use crate::risk::AccountRisk;
+use crate::state::MarketParams;
+
+/// A step smaller than this many lots is reimbursed at most what it was charged: a sixteenth of the
+/// market's slice.
+pub fn slice_min(params: &MarketParams) -> u64 {
+    (params.slice_lots_max >> 4).max(1)
+}
+
+/// Why positions of an account may be closed for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Q < MM.
+    Maintenance,
+    /// Its margin call has lapsed and e < MM: worked out, sized by e and priced by Q (spec §10).
+    LapsedCall,
+}
+
+/// What the formulas of spec §13 take of an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    pub cause: Cause,
+    /// e and Q, quote atoms.
+    pub equity: i64,
+    pub with_credit: i64,
+    /// M, quote atoms.
+    pub maintenance_margin: u64,
+}
+
+impl Standing {
+    /// Q < MM at any time; e < MM once a margin call has lapsed.
+    ///
+    /// # Errors
+    /// `NotLiquidatable`; `CreditUsable` when `usable` of a credit line would lift Q to MM (INV-7).
+    pub fn of(risk: &AccountRisk, lapsed: bool, usable: u64) -> Result<Self> {
+        let with_credit = risk.equity_with_credit()?;
+        let below = |amount: i64| {
+            u64::try_from(amount).map_or(true, |amount| amount < risk.maintenance_margin)
+        };
+        let cause = if below(with_credit) {
+            Cause::Maintenance
+        } else if lapsed && below(risk.equity) {
+            Cause::LapsedCall
+        } else {
+            return Err(EngineError::NotLiquidatable);
+        };
+        let lifted = math::add_signed(with_credit, math::signed(usable)?)?;
+        if cause == Cause::Maintenance && usable != 0 && !below(lifted) {
+            return Err(EngineError::CreditUsable);
+        }
+        Ok(Self {
+            cause,
+            equity: risk.equity,
+            with_credit,
+            maintenance_margin: risk.maintenance_margin,
+        })
+    }
+
+    /// What a reduction is sized by: Q, or e of a work-out.
+    const fn sized_by(&self) -> i64 {
+        match self.cause {
+            Cause::Maintenance => self.with_credit,
+            Cause::LapsedCall => self.equity,
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Step 5 of a liquidation: an account that is insolvent at the mark is closed against the whole opposing
+//! side, leg by leg (spec §9). And remainders below a lot, which close the same way without a loss.
+
+use super::{Leg, Legs, Standing};
+use crate::adl::{self, LossEvent, Receipt};
+use crate::book::arena::{self, MarketMut};
+use crate::error::{EngineError, Result};
+use crate::fund;
+use crate::math;
+use crate::place::{self, FeesTo};
+use crate::state::{DefaultFund, MarginAccount, Pubkey};
+use crate::Env;
+
+/// Loss that the account cannot bear: S = max(0, −(collateral + D + Σ claims)). Interest is no part of it:
+/// neither the fund nor the other side pays a lender's interest (ADR 0016).
+fn deficit_of(account: &MarginAccount, standing: &Standing) -> Result<u64> {
+    let interest = math::signed(account.credit_interest)?;
+    let covered = math::add_signed(standing.with_credit, interest)?;
+    Ok(u64::try_from(covered.saturating_neg()).unwrap_or(0))
+}
+
+/// The leg that a tear-up closes next: as in a liquidation while there are positions, then the flat leg
+/// with the largest loss (ADR 0008).
+///
+/// # Errors
+/// `AccountSolvent` while Q > 0, or when nothing is left to close or to charge; `IndexStale` when the
+/// positions that are left lie in markets without a fresh index, or halted.
+pub fn leg_to_tear_up<'a>(
+    account: &MarginAccount,
+    legs: &'a Legs,
+    standing: &Standing,
+) -> Result<&'a Leg> {
+    if standing.with_credit > 0 {
+        return Err(EngineError::AccountSolvent);
+    }
+    match legs.next() {
+        Err(EngineError::NotLiquidatable) if deficit_of(account, standing)? != 0 => {
+            legs.largest_loss().ok_or(EngineError::AccountSolvent)
+        }
+        Err(EngineError::NotLiquidatable) => Err(EngineError::AccountSolvent),
+        found => found,
+    }
+}
+
+/// Closes the leg that comes next at the mark. Its share of the account's deficit is paid by the default
+/// fund within its budget and then, uniformly, by the opposing side; what nobody can be charged is carried.
+///
+/// # Errors
+/// As [`leg_to_tear_up`]; `WrongMarketAccounts` when `market` is not that leg's; `ArenaFull`.
+pub fn tear_up(
+    market: &mut MarketMut<'_>,
+    address: &Pubkey,
+    account: &mut MarginAccount,
+    fund: &mut DefaultFund,
+    legs: &Legs,
+    standing: &Standing,
+    env: &Env,
+) -> Result<Receipt> {
+    let leg = leg_to_tear_up(account, legs, standing)?;
+    if leg.market != *address {
+        return Err(EngineError::WrongMarketAccounts);
+    }
+    let deficit = legs.share_of(leg, deficit_of(account, standing)?)?;
+    let header = &*market.header;
+    let allowance = fund::allowance(fund, &header.losses, &header.params, env.now)?;
+    let event = LossEvent {
+        price: leg.mark,
+        deficit,
+        from_default_fund: deficit.min(allowance),
+    };
+    let receipt = adl::execute(market, address, leg.seat, &event, env)?;
+    let losses = &mut market.header.losses;
+    fund::pay(fund, losses, event.from_default_fund, env.now)?;
+    account.takeover_started_at = 0;
+    Ok(receipt)
+}
+
+/// Closes a position of less than one lot, which ADL left, at the mark plus the taker fee: a uniform event
+/// without a loss; anyone may. Rounded against the holder (spec §4).
+///
+/// # Errors
+/// `PositionNotARemainder`, `IndexStale` also while the market is halted.
+pub fn close_remainder(
+    market: &mut MarketMut<'_>,
+    address: &Pubkey,
+    leg: &Leg,
+    env: &Env,
+) -> Result<Receipt> {
+    let lot = market.header.params.base_atoms_per_lot;
+    if leg.held.base == 0 || leg.size() >= lot {
+        return Err(EngineError::PositionNotARemainder);
+    }
+    if !leg.closable {
+        return Err(EngineError::IndexStale);
+    }
+    let rate = u64::from(market.header.params.taker_fee_ppm);
+    let fee = math::mul_ppm_ceil(leg.mark.value_ceil(leg.size())?, rate)?;
+    let event = LossEvent {
+        price: leg.mark,
+        deficit: 0,
+        from_default_fund: 0,
+    };
+    let receipt = adl::execute(market, address, leg.seat, &event, env)?;
+    let seat = arena::seat_mut(market.blocks, leg.seat)?;
+    seat.quote = math::sub_signed(seat.quote, math::signed(fee)?)?;
+    place::book_fees(&mut market.header.cash, fee, FeesTo::Exchange)?;
+    Ok(receipt)
+}

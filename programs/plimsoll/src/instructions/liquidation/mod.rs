@@ -1,0 +1,13 @@
+//! Liquidation, takeover, tear-up and what losses leave behind (spec §8, §9). Anyone may call any of
+//! these; the program derives leg, price and size.
+
+mod liquidate;
+mod reading;
+mod remainder;
+mod take_over;
+mod tear_up;
+
+pub use liquidate::*;
+pub use remainder::*;
+pub use take_over::*;
+pub use tear_up::*;
