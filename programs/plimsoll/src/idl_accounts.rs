@@ -7,7 +7,7 @@ use anchor_lang::idl::types::{IdlAccount, IdlTypeDef};
 use anchor_lang::IdlBuild;
 use plimsoll_engine::state::{
     CreditLine, CreditVault, DefaultFund, EpochEnd, Exchange, MarginAccount, MarkAccount,
-    MarketHeader, Order, PendingChange, Seat,
+    MarketHeader, Order, PendingChange, Seat, VaultStake,
 };
 
 use crate::loaders::AccountKind;
@@ -48,6 +48,7 @@ fn __anchor_private_print_idl_accounts() {
     print::<MarketHeader>();
     print::<MarkAccount>();
     print::<CreditVault>();
+    print::<VaultStake>();
     print::<CreditLine>();
     print::<PendingChange>();
     // What the blocks of a market's arena can be.

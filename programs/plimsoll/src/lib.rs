@@ -18,6 +18,7 @@ mod token;
 
 pub use instructions::OrderArgs;
 use instructions::*;
+pub use plimsoll_engine::credit::line::LineTerms;
 pub use plimsoll_engine::params::MarketParams;
 
 /// The program's address: the localnet's published one, unless the build names another cluster's in
@@ -214,5 +215,114 @@ pub mod plimsoll {
         params: MarketParams,
     ) -> Result<()> {
         instructions::create_market(ctx, symbol, &params)
+    }
+
+    /// Opens a vault of the signer's (spec §10).
+    pub fn open_vault(
+        ctx: Context<OpenVault>,
+        id: u16,
+        redemption_notice_seconds: u32,
+    ) -> Result<()> {
+        instructions::open_vault(ctx, id, redemption_notice_seconds)
+    }
+
+    /// Buys shares of a vault at its asking value; `junior` ones, locked, by its underwriter alone.
+    pub fn buy_shares(ctx: Context<BuyShares>, amount: u64, junior: bool) -> Result<()> {
+        instructions::buy_shares(ctx, amount, junior)
+    }
+
+    /// Turns junior shares that cover neither limits nor a loss in sight into ordinary ones.
+    pub fn release_junior(ctx: Context<ChangeStake>, shares: u64) -> Result<()> {
+        instructions::release_junior(ctx, shares)
+    }
+
+    /// Queues shares for redemption.
+    pub fn request_redemption(ctx: Context<ChangeStake>, shares: u64) -> Result<()> {
+        instructions::request_redemption(ctx, shares)
+    }
+
+    /// Pays the first redemption of the queue, as far as unreserved cash allows; anyone may.
+    pub fn pay_redemption(ctx: Context<PayRedemption>) -> Result<()> {
+        instructions::pay_redemption(ctx)
+    }
+
+    /// Offers a line to a margin account; the underwriter's signature.
+    pub fn offer_line(ctx: Context<OfferLine>, terms: LineTerms) -> Result<()> {
+        instructions::offer_line(ctx, &terms)
+    }
+
+    /// Accepts a line under exactly these terms; the trader's signature.
+    pub fn accept_line(ctx: Context<AcceptLine>, terms: LineTerms) -> Result<()> {
+        instructions::accept_line(ctx, &terms)
+    }
+
+    /// Starts an accepted line after the redemption notice; anyone may.
+    pub fn activate_line(ctx: Context<ActivateLine>) -> Result<()> {
+        instructions::activate_line(ctx)
+    }
+
+    /// Consents to draws of a discretionary line, up to an amount and a time.
+    pub fn give_consent(ctx: Context<ChangeLine>, amount: u64, expires_at: i64) -> Result<()> {
+        instructions::give_consent(ctx, amount, expires_at)
+    }
+
+    /// Draws an account's line where that cures the account (spec §13); anyone may. All markets of the
+    /// account follow in the order of its entries.
+    pub fn draw<'info>(ctx: Context<'info, Draw<'info>>, shard: u8) -> Result<()> {
+        instructions::draw(ctx, shard)
+    }
+
+    /// Takes the conservative value of a line; anyone may. All markets of the account follow.
+    pub fn value_line<'info>(ctx: Context<'info, TouchLine<'info>>) -> Result<()> {
+        instructions::value_line(ctx)
+    }
+
+    /// Books the interest of a line up to now; anyone may.
+    pub fn accrue_interest(ctx: Context<TouchLine>) -> Result<()> {
+        instructions::accrue_interest(ctx)
+    }
+
+    /// Moves the deadline of a margin call, later only; the underwriter.
+    pub fn extend_call(ctx: Context<ChangeLine>, call_deadline: i64) -> Result<()> {
+        instructions::extend_call(ctx, call_deadline)
+    }
+
+    /// Gives notice that nothing more will be lent; the underwriter.
+    pub fn recall_line(ctx: Context<ChangeLine>) -> Result<()> {
+        instructions::recall_line(ctx)
+    }
+
+    /// Repays interest, then principal, then a lien with the payer's tokens; anyone may, always.
+    pub fn repay(ctx: Context<Repay>, amount: u64) -> Result<()> {
+        instructions::repay(ctx, amount)
+    }
+
+    /// Repays interest, then principal out of the account's own cash. All markets of the account follow.
+    pub fn repay_from_cash<'info>(
+        ctx: Context<'info, PayFromCustody<'info>>,
+        shard: u8,
+        amount: u64,
+    ) -> Result<()> {
+        instructions::repay_from_cash(ctx, shard, amount)
+    }
+
+    /// Records what nobody will pay back, and turns it into a lien; anyone may. All markets of the
+    /// account follow.
+    pub fn write_off<'info>(ctx: Context<'info, TouchLine<'info>>) -> Result<()> {
+        instructions::write_off(ctx)
+    }
+
+    /// Collects a lien out of cash that may leave the account; anyone may. All markets of the account
+    /// follow.
+    pub fn collect_lien<'info>(
+        ctx: Context<'info, PayFromCustody<'info>>,
+        shard: u8,
+    ) -> Result<()> {
+        instructions::collect_lien(ctx, shard)
+    }
+
+    /// Ends a line that is owed nothing: the trader, or the underwriter after a recall's notice.
+    pub fn close_line(ctx: Context<CloseLine>) -> Result<()> {
+        instructions::close_line(ctx)
     }
 }

@@ -8,7 +8,7 @@ use bytemuck::Pod;
 use plimsoll_engine::book::arena::{MarketMut, MarketRef};
 use plimsoll_engine::state::{
     Block, CreditLine, CreditVault, DefaultFund, Exchange, MarginAccount, MarkAccount,
-    MarketHeader, PendingChange, BLOCK_SIZE, DISCRIMINATOR_SIZE, MARKET_HEADER_SIZE,
+    MarketHeader, PendingChange, VaultStake, BLOCK_SIZE, DISCRIMINATOR_SIZE, MARKET_HEADER_SIZE,
 };
 
 use crate::error::PlimsollError;
@@ -37,6 +37,7 @@ account_kinds! {
     MarketHeader, "Market", [219, 190, 213, 55, 0, 227, 198, 154];
     MarkAccount, "Mark", [238, 237, 182, 66, 61, 217, 217, 150];
     CreditVault, "CreditVault", [143, 180, 135, 248, 84, 85, 183, 70];
+    VaultStake, "VaultStake", [225, 34, 128, 53, 167, 239, 182, 107];
     CreditLine, "CreditLine", [220, 226, 205, 24, 220, 151, 129, 104];
     PendingChange, "PendingChange", [232, 183, 176, 196, 15, 195, 115, 147];
 }

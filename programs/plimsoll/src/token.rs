@@ -144,6 +144,14 @@ pub const fn account_size() -> usize {
     TOKEN_ACCOUNT_SIZE
 }
 
+/// Checks that `holder` owns the token account.
+pub fn check_holder(account: &AccountInfo<'_>, holder: &[u8; 32]) -> Result<()> {
+    if account.try_borrow_data()?.get(32..64) != Some(&holder[..]) {
+        return err!(PlimsollError::WrongAccount);
+    }
+    Ok(())
+}
+
 /// Checks that `account` is a token account of `mint` under `token_program`.
 pub fn check_account(
     account: &AccountInfo<'_>,

@@ -1,7 +1,8 @@
 //! A line's life: offered, accepted, active, recalled, closed; its interest, its margin call and its
 //! conservative value.
 
-use crate::credit::{vault, SECONDS_PER_YEAR};
+use crate::credit::vault::{self, JuniorStake};
+use crate::credit::SECONDS_PER_YEAR;
 use crate::error::{EngineError, Result};
 use crate::math::{self, PPM};
 use crate::risk::AccountRisk;
@@ -186,9 +187,13 @@ pub fn accept(
         return Err(EngineError::AccountHasLine);
     }
     check_share(line, vault)?;
-    let mut after = *vault;
-    after.limits = math::add(vault.limits, line.limit)?;
-    vault::check_junior(&after, 0, env.now)?;
+    let limits = math::add(vault.limits, line.limit)?;
+    let junior = JuniorStake {
+        shares: vault.junior_shares,
+        limits,
+        beside: 0,
+    };
+    vault::check_junior(vault, &junior, env.now)?;
     let free = vault.slots.iter().position(|slot| slot.limit == 0);
     let position = free.ok_or(EngineError::LinesFull)?;
     let number = u16::try_from(position).map_err(|_| EngineError::LinesFull)?;
@@ -202,7 +207,7 @@ pub fn accept(
         undrawn_rate_ppm: line.undrawn_rate_ppm,
         ..LineSlot::default()
     };
-    vault.limits = after.limits;
+    vault.limits = limits;
     vault.lines = vault.lines.saturating_add(1);
     line.slot = number;
     line.state = LineState::Accepted.byte();

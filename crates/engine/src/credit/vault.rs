@@ -181,12 +181,22 @@ pub fn buy(
     Ok(bought)
 }
 
-/// `JuniorStakeTooSmall` unless the junior shares are worth a tenth of all limits (rounded up) plus
-/// `beside`, at the lower value (rounded down).
-pub fn check_junior(vault: &CreditVault, beside: u64, now: i64) -> Result<()> {
-    let stake = worth(vault, vault.junior_shares, bid(vault, now)?)?;
-    let required = math::add(math::mul_ppm_ceil(vault.limits, JUNIOR_PPM)?, beside)?;
-    if stake < required {
+/// A junior stake to be tested, as it would be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct JuniorStake {
+    pub(crate) shares: u64,
+    /// Sum of all limits, quote atoms.
+    pub(crate) limits: u64,
+    /// What it must be worth beside its tenth of the limits, quote atoms.
+    pub(crate) beside: u64,
+}
+
+/// `JuniorStakeTooSmall` unless the shares are worth a tenth of the limits (rounded up) and what they
+/// cover beside, at the lower value (rounded down).
+pub(crate) fn check_junior(vault: &CreditVault, stake: &JuniorStake, now: i64) -> Result<()> {
+    let value = worth(vault, stake.shares, bid(vault, now)?)?;
+    let required = math::add(math::mul_ppm_ceil(stake.limits, JUNIOR_PPM)?, stake.beside)?;
+    if value < required {
         return Err(EngineError::JuniorStakeTooSmall);
     }
     Ok(())
@@ -213,9 +223,12 @@ pub fn release_junior(
     for slot in used(vault) {
         impaired = math::add(impaired, slot.drawn.saturating_sub(slot.value))?;
     }
-    let mut after = *vault;
-    after.junior_shares = left;
-    check_junior(&after, impaired, env.now)?;
+    let after = JuniorStake {
+        shares: left,
+        limits: vault.limits,
+        beside: impaired,
+    };
+    check_junior(vault, &after, env.now)?;
     stake.shares = math::add(stake.shares, shares)?;
     vault.junior_shares = left;
     Ok(())

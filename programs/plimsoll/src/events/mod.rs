@@ -3,9 +3,11 @@
 
 use anchor_lang::prelude::*;
 
+mod credit;
 mod losses;
 mod order_placed;
 
+pub use credit::*;
 pub use losses::*;
 pub use order_placed::{emit_order_placed, ORDER_PLACED_SIZE_MAX};
 

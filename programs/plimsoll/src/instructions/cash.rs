@@ -144,16 +144,21 @@ pub(crate) fn withdraw<'info>(
 }
 
 /// Custody's signature.
-struct Custody<'a, 'info> {
-    exchange: &'a Exchange,
-    address: &'a Pubkey,
-    authority: &'a AccountInfo<'info>,
-    token_program: &'a AccountInfo<'info>,
+pub(crate) struct Custody<'a, 'info> {
+    pub(crate) exchange: &'a Exchange,
+    pub(crate) address: &'a Pubkey,
+    pub(crate) authority: &'a AccountInfo<'info>,
+    pub(crate) token_program: &'a AccountInfo<'info>,
 }
 
 impl<'info> Custody<'_, 'info> {
     /// Pays out of a shard. The recipient's own fee or hook cannot make custody lose another amount.
-    fn pay(&self, from: &AccountInfo<'info>, to: &AccountInfo<'info>, amount: u64) -> Result<u64> {
+    pub(crate) fn pay(
+        &self,
+        from: &AccountInfo<'info>,
+        to: &AccountInfo<'info>,
+        amount: u64,
+    ) -> Result<u64> {
         if !same_key(self.authority.key, &self.exchange.custody_authority) {
             return err!(PlimsollError::WrongAccount);
         }

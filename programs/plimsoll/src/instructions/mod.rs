@@ -3,21 +3,24 @@
 mod admin;
 mod cash;
 mod create;
-mod draw_transfer;
+mod credit;
 mod legs;
 mod liquidation;
 mod marks;
 mod orders;
 mod seats;
 mod settle;
+mod vault_cash;
 
 pub use admin::*;
 pub use cash::*;
+pub use credit::*;
 pub use liquidation::*;
 pub use marks::*;
 pub use orders::*;
 pub use seats::*;
 pub use settle::*;
+pub use vault_cash::VAULT_SEED;
 
 use anchor_lang::prelude::*;
 use plimsoll_engine::state::MarginAccount;

@@ -17,8 +17,8 @@ use crate::events::{
     emit_order_placed, Liquidated, OrderPlaced, EVENT_VERSION, ORDER_PLACED_SIZE_MAX,
 };
 use crate::instructions::cash::{check_shard, check_token_program};
-use crate::instructions::draw_transfer::{move_draw, DrawAccounts};
 use crate::instructions::environment;
+use crate::instructions::vault_cash::VaultCash;
 use crate::loaders::{load, load_mut, same_key, LoadedMarketMut};
 
 /// The account's other markets follow in the order of its entries; its orders leave the books of those
@@ -214,13 +214,12 @@ impl<'info> Liquidate<'info> {
         let exchange = load::<Exchange>(&self.exchange)?;
         check_shard(&exchange, shard, custody)?;
         check_token_program(&exchange, token_program)?;
-        let moved = DrawAccounts {
+        let cash = VaultCash {
             vault: vault_info,
             vault_cash: cash,
-            custody_shard: custody,
             token_program,
         };
-        move_draw(&moved, vault, drawn)?;
+        cash.pay(vault, custody, drawn)?;
         Ok(drawn)
     }
 
