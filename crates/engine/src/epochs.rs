@@ -15,6 +15,9 @@ use crate::state::{
 use crate::units::PriceQ32;
 use crate::Env;
 
+#[cfg(test)]
+pub(crate) mod tests;
+
 /// Epoch ends that one touch passes.
 pub const EPOCH_STEPS_MAX: u32 = 5;
 
@@ -181,9 +184,10 @@ fn walk(market: &mut MarketMut<'_>, seat_index: u32, seat: &Seat, from: u32) -> 
     let side = side_of_mut(market.header, seat.side);
     if walker.shares == 0 {
         side.seats = side.seats.saturating_sub(1);
+        side.seats_behind = side.seats_behind.saturating_sub(1);
         position::forget_if_empty(side);
     } else if index == NIL {
-        side.seats_current = side.seats_current.saturating_add(1);
+        side.seats_behind = side.seats_behind.saturating_sub(1);
     } else {
         let arrived = arena::epoch_end_mut(market.blocks, index)?;
         arrived.seats = arrived.seats.saturating_add(1);
@@ -230,11 +234,14 @@ pub fn sync(market: &mut MarketMut<'_>, seat_index: u32, owner: &Pubkey, hint: u
     walk(market, seat_index, &seat, hint)
 }
 
-/// Whether a block for one more end is there: the reserve first, then what is promised to no seat.
-pub(crate) fn has_room(header: &MarketHeader) -> bool {
-    let [long, short] = &header.sides;
+/// Whether a block for one more end is there: the reserve first, then what is promised to no seat. Ends
+/// that nobody waits for any more give theirs back first; where there are any, there is room.
+pub(crate) fn make_room(market: &mut MarketMut<'_>) -> Result<bool> {
+    prune(market, SIDE_LONG)?;
+    prune(market, SIDE_SHORT)?;
+    let [long, short] = &market.header.sides;
     let ends = long.ends.saturating_add(short.ends);
-    ends < EPOCH_BLOCKS || arena::unreserved(header) != 0
+    Ok(ends < EPOCH_BLOCKS || arena::unreserved(market.header) != 0)
 }
 
 /// Ends the epoch of a side at `price`: its end is kept for the seats that hold positions in it, N becomes
@@ -244,11 +251,12 @@ pub(crate) fn has_room(header: &MarketHeader) -> bool {
 /// `ArenaFull` when neither the reserve nor the rest of the arena has a block: sync a seat of the oldest
 /// end, or grow the market. Nothing is written then.
 pub fn end(market: &mut MarketMut<'_>, side_index: u8, price: PriceQ32, env: &Env) -> Result<()> {
+    let kept = side_of(market.header, side_index).seats != 0;
+    if kept && !make_room(market)? {
+        return Err(EngineError::ArenaFull);
+    }
     let side = *side_of(market.header, side_index);
-    if side.seats != 0 {
-        if !has_room(market.header) {
-            return Err(EngineError::ArenaFull);
-        }
+    if kept {
         keep_end(market, side_index, &side, price, env)?;
     }
     let carried = math::narrow(math::wide(side.carried, side.scale) >> 62)?
@@ -261,7 +269,7 @@ pub fn end(market: &mut MarketMut<'_>, side_index: u8, price: PriceQ32, env: &En
     side.scale = SCALE_ONE;
     side.cash_index = [0; 2];
     side.epoch = side.epoch.wrapping_add(1);
-    side.seats_current = 0;
+    side.seats_behind = side.seats;
     Ok(())
 }
 
@@ -280,7 +288,7 @@ fn keep_end(
     end.side = side_index;
     end.epoch = side.epoch;
     end.older = side.newest_end;
-    end.seats = side.seats_current;
+    end.seats = side.seats.saturating_sub(side.seats_behind);
     end.scale = side.scale;
     end.cash_index = side.cash_index;
     end.price = price.0;
@@ -313,16 +321,21 @@ pub fn end_due(market: &mut MarketMut<'_>, env: &Env) -> Result<()> {
 }
 
 /// Most base atoms by which longs and shorts may differ (ADR 0007); zero before the first loss event.
+///
+/// Seats hold their side's open interest but for their own fractions, under an atom each, and for what
+/// `carried` bounds. A fill moves no atom from one side to the other, so when seats with fractions leave,
+/// their atoms show as a difference of the sides' open interest.
 pub fn drift(header: &MarketHeader) -> u64 {
     if header.losses.receipts == 0 {
         return 0;
     }
-    header.sides.iter().fold(0_u64, |sum, side| {
-        let shares = math::join_unsigned(side.shares);
-        let wholes = u64::try_from(shares.div_ceil(1 << 62)).unwrap_or(u64::MAX);
-        sum.saturating_add(u64::from(side.seats))
-            .saturating_add(side.carried)
-            .saturating_add(wholes)
-            .saturating_add(2)
-    })
+    let [long, short] = &header.sides;
+    let uneven = long.open_interest().abs_diff(short.open_interest());
+    header
+        .sides
+        .iter()
+        .fold(uneven.saturating_add(1), |sum, side| {
+            sum.saturating_add(u64::from(side.seats))
+                .saturating_add(side.carried)
+        })
 }

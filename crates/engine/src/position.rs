@@ -244,7 +244,6 @@ pub(crate) fn leave(seat: &mut Seat, sides: &mut [Side; 2], mark: PriceQ32) -> R
     let shares = math::join_unsigned(side.shares).saturating_sub(u128::from(seat.shares));
     side.shares = math::split_unsigned(shares);
     side.seats = side.seats.saturating_sub(1);
-    side.seats_current = side.seats_current.saturating_sub(1);
     forget_if_empty(side);
     seat.shares = 0;
     Ok(())
@@ -278,7 +277,6 @@ fn enter(seat: &mut Seat, sides: &mut [Side; 2], base: i64) -> Result<()> {
         .ok_or(EngineError::Overflow)?;
     side.shares = math::split_unsigned(total);
     side.seats = side.seats.saturating_add(1);
-    side.seats_current = side.seats_current.saturating_add(1);
     seat.side = side_of_base(base);
     seat.shares = shares;
     seat.cash_index = side.cash_index;

@@ -191,6 +191,7 @@ impl Sizing<'_> {
 
 impl Taking for Sizing<'_> {
     const PREVENTS_SELF_TRADE: bool = false;
+    const SIZES_BY_PRICE: bool = true;
 
     fn lots_at(&mut self, plan: &MatchPlan, price: u64) -> Result<u64> {
         let sizes = self.params.lot_sizes();

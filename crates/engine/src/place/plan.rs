@@ -34,6 +34,8 @@ pub enum StepKind {
 pub struct PlanStep {
     pub kind: StepKind,
     pub removes: bool,
+    /// The maker's seat must first catch up with its side's epoch.
+    pub behind: bool,
     /// Block of the order and of its seat.
     pub order: u32,
     pub seat: u32,
@@ -86,6 +88,7 @@ impl Default for MatchPlan {
         let step = PlanStep {
             kind: StepKind::Fill,
             removes: false,
+            behind: false,
             order: NIL,
             seat: NIL,
             lots: 0,
@@ -173,6 +176,9 @@ pub(crate) trait Taking {
     /// Whether orders of the same owner are kept apart.
     const PREVENTS_SELF_TRADE: bool;
 
+    /// Whether the size depends on the price.
+    const SIZES_BY_PRICE: bool;
+
     /// Lots that the whole order may come to, when the next fill would be at `price` ticks.
     fn lots_at(&mut self, plan: &MatchPlan, price: u64) -> Result<u64>;
 }
@@ -182,6 +188,7 @@ pub(super) struct Ordinary;
 
 impl Taking for Ordinary {
     const PREVENTS_SELF_TRADE: bool = true;
+    const SIZES_BY_PRICE: bool = false;
 
     #[inline(always)]
     fn lots_at(&mut self, plan: &MatchPlan, _price: u64) -> Result<u64> {
@@ -229,9 +236,11 @@ pub(crate) fn plan<T: Taking>(
                     break;
                 }
             } else {
-                plan.lots = taking.lots_at(plan, resting.price)?;
-                if plan.open() == 0 {
-                    break;
+                if T::SIZES_BY_PRICE {
+                    plan.lots = taking.lots_at(plan, resting.price)?;
+                    if plan.open() == 0 {
+                        break;
+                    }
                 }
                 fill(market, request.side, cursor, resting, maker, plan)?;
             }
@@ -248,6 +257,7 @@ fn removal(kind: StepKind, cursor: u32, resting: &Order) -> PlanStep {
     PlanStep {
         kind,
         removes: true,
+        behind: false,
         order: cursor,
         seat: resting.seat,
         lots: resting.lots,
@@ -316,7 +326,8 @@ fn fill(
     let header = market.header;
     let mut lots = plan.open().min(resting.lots);
     let mut removes = lots == resting.lots;
-    if epochs::is_behind(header, maker) && position::held(market, maker).is_err() {
+    let behind = epochs::is_behind(header, maker);
+    if behind && position::held(market, maker).is_err() {
         return plan.push(removal(StepKind::SeatBehind, cursor, resting));
     }
     if resting.reduce_only != 0 {
@@ -339,6 +350,7 @@ fn fill(
     plan.push(PlanStep {
         kind: StepKind::Fill,
         removes,
+        behind,
         order: cursor,
         seat: resting.seat,
         lots,

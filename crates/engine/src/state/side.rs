@@ -27,8 +27,8 @@ pub struct Side {
     pub oldest_end: u32,
     /// Kept epoch ends.
     pub ends: u32,
-    /// Of `seats` those whose position lies in the running epoch.
-    pub seats_current: u32,
+    /// Of `seats` those whose position lies in an earlier epoch: the sum over the kept ends.
+    pub seats_behind: u32,
     /// Bound of the base atoms by which N of earlier epochs may exceed what their seats hold (ADR 0007).
     pub carried: u64,
     pub reserved: [u64; 1],
