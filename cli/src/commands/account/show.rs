@@ -14,13 +14,17 @@ use crate::session::Session;
 use crate::traders::{view, AccountArgs};
 use crate::units::{parse_percent, percent, usd, usd_unsigned, MarketUnits};
 
+/// The published stress gap (spec §5, Caps), ppm.
+const STRESS_GAP_PPM: u32 = 200_000;
+
 /// Arguments of `plimsoll account show`.
 #[derive(Args, Debug)]
 pub(crate) struct ShowArgs {
     #[command(flatten)]
     account: AccountArgs,
-    /// A jump of every mark against the account, whose cost is shown
-    #[arg(long, default_value = "20%", value_name = "PERCENT")]
+    /// A jump of every mark against its position at once, whose loss is shown; the default is the published
+    /// stress gap
+    #[arg(long, default_value_t = percent(STRESS_GAP_PPM.into()), value_name = "PERCENT")]
     gap: String,
 }
 
@@ -36,9 +40,12 @@ pub(super) struct AccountShown {
     free_collateral: String,
     withdrawable: String,
     margin_ratio: Option<String>,
-    /// Equity if every mark jumped against its position by `gap`.
+    /// Equity if every mark jumped against its position by `gap`, and what that costs.
     equity_after_gap: String,
+    gap_loss: String,
     gap: String,
+    /// Whether `gap` is the published stress gap.
+    gap_is_published: bool,
     positions: Vec<PositionShown>,
 }
 
@@ -78,6 +85,7 @@ fn shown(view: &AccountView, now: i64, gap_ppm: u32) -> Result<AccountShown> {
     let preview = view.preview(now)?;
     let cash = account_cash(&view.account, now);
     let risk = &preview.risk;
+    let equity_after_gap = equity_after(view, &preview, now, gap_ppm)?;
     let legs = view.markets.iter().zip(&preview.legs).enumerate();
     let positions = legs.map(|(entry, (market, leg))| position(view, entry, market, leg));
     Ok(AccountShown {
@@ -90,8 +98,10 @@ fn shown(view: &AccountView, now: i64, gap_ppm: u32) -> Result<AccountShown> {
         free_collateral: usd(risk.free_collateral()),
         withdrawable: usd_unsigned(preview.withdrawable),
         margin_ratio: margin_ratio(&preview),
-        equity_after_gap: usd(equity_after(view, &preview, now, gap_ppm)?),
+        equity_after_gap: usd(equity_after_gap),
+        gap_loss: usd(risk.equity.saturating_sub(equity_after_gap)),
         gap: percent(u64::from(gap_ppm)),
+        gap_is_published: gap_ppm == STRESS_GAP_PPM,
         positions: positions.collect(),
     })
 }
@@ -168,7 +178,11 @@ fn break_even(leg: &LegPreview) -> Option<u64> {
 
 fn text(shown: &AccountShown) -> String {
     let amount = |value: &str| format!("{value} USDC");
-    let gap = format!("equity after a gap of {}", shown.gap);
+    let gap = if shown.gap_is_published {
+        format!("loss in the published stress gap, {}", shown.gap)
+    } else {
+        format!("loss in a gap of {}", shown.gap)
+    };
     let account = pairs([
         ("margin account", shown.margin_account.clone()),
         ("cash", amount(&shown.collateral)),
@@ -182,7 +196,14 @@ fn text(shown: &AccountShown) -> String {
             "equity over maintenance",
             shown.margin_ratio.clone().unwrap_or_else(|| "–".into()),
         ),
-        (gap.as_str(), amount(&shown.equity_after_gap)),
+        (
+            gap.as_str(),
+            format!(
+                "{}, which leaves {}",
+                amount(&shown.gap_loss),
+                amount(&shown.equity_after_gap)
+            ),
+        ),
     ]);
     if shown.positions.is_empty() {
         return format!(
