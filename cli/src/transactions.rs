@@ -19,6 +19,9 @@ use crate::session::Session;
 const PAGE: usize = 1_000;
 /// Transactions that are asked for at the same time.
 const AT_ONCE: usize = 8;
+/// How often a confirmed transaction is asked for before its outcome is left unsaid.
+const OUTCOME_LOOKS: u32 = 10;
+const OUTCOME_WAIT: std::time::Duration = std::time::Duration::from_millis(300);
 
 /// A transaction that succeeded, and what it did.
 #[derive(Clone, Debug)]
@@ -79,11 +82,20 @@ async fn signatures(session: &Session, address: &Pubkey, limit: usize) -> Result
     Ok(found)
 }
 
+/// What the program says a confirmed transaction did; empty if the node does not come to know it. A node
+/// may take a moment.
+pub(crate) async fn outcome(session: &Session, signature: Signature) -> Result<Vec<Event>> {
+    for _ in 0..OUTCOME_LOOKS {
+        match one(session, signature).await? {
+            Some(found) => return Ok(found.events),
+            None => tokio::time::sleep(OUTCOME_WAIT).await,
+        }
+    }
+    Ok(Vec::new())
+}
+
 /// One transaction; `None` if the node no longer has it.
-pub(crate) async fn one(
-    session: &Session,
-    signature: Signature,
-) -> Result<Option<PastTransaction>> {
+async fn one(session: &Session, signature: Signature) -> Result<Option<PastTransaction>> {
     let config = RpcTransactionConfig {
         encoding: Some(UiTransactionEncoding::Base64),
         commitment: Some(CommitmentConfig::confirmed()),

@@ -127,6 +127,7 @@ fn a_user_sets_up_deposits_trades_and_leaves() {
     }
     trade(&localnet, &alice, &bob);
     refusals_name_their_error(&localnet, &bob);
+    anyone_moves_fees_and_custody(&localnet, &bob);
     leave(&localnet, &alice);
 
     let custody = localnet.json(&alice, &["audit", "custody"]);
@@ -174,6 +175,9 @@ fn trade(localnet: &Localnet, alice: &str, bob: &str) {
     let shown = localnet.json(alice, &["account", "show"]);
     assert_eq!(text(&shown["positions"][0], "position"), "-4");
     assert!(shown["positions"][0]["liquidation_price"].is_string());
+    assert_eq!(text(&shown, "gap"), "20%");
+    assert_eq!(shown["gap_is_published"], true);
+    assert!(usdc(&shown, "gap_loss") > 0.0, "{shown}");
 
     let history = localnet.run(alice, &["history", "--csv"]);
     let csv = String::from_utf8(history.stdout).expect("text");
@@ -207,6 +211,60 @@ fn refusals_name_their_error(localnet: &Localnet, bob: &str) {
     assert!(text(&parsed, "error").contains("0.005"), "{parsed}");
     let nowhere = localnet.error(bob, &["book", "DOGE"]);
     assert!(nowhere.contains("AVAX, BTC, ETH, SOL"), "{nowhere}");
+}
+
+fn usdc(value: &Value, field: &str) -> f64 {
+    text(value, field).parse().expect("an amount")
+}
+
+/// What anybody may do for the exchange, by somebody who is nobody there.
+fn anyone_moves_fees_and_custody(localnet: &Localnet, bob: &str) {
+    localnet.json(bob, &["account", "settle"]);
+    let swept = localnet.json(bob, &["market", "sweep-fees", "AVAX"]);
+    assert!(usdc(&swept, "to_treasury_usd") > 0.0, "{swept}");
+    assert_eq!(text(&swept, "deficit_paid_usd"), "0.00");
+    let shown = localnet.json(bob, &["exchange", "show"]);
+    assert_eq!(
+        text(&shown, "treasury_usd"),
+        text(&swept, "to_treasury_usd")
+    );
+
+    let nowhere = localnet.error(bob, &["exchange", "collect-treasury", "--shard", "8"]);
+    assert!(nowhere.contains("from 0 to 7"), "{nowhere}");
+    let collected = localnet.json(bob, &["exchange", "collect-treasury"]);
+    assert_eq!(text(&collected, "amount_usd"), text(&shown, "treasury_usd"));
+    assert!(collected["signature"].is_string(), "{collected}");
+    let again = localnet.json(bob, &["exchange", "collect-treasury"]);
+    assert_eq!(text(&again, "amount_usd"), "0.00");
+    assert!(again["signature"].is_null(), "{again}");
+
+    let held = shown["custody_shards_usd"].as_array().expect("shards");
+    let held: Vec<f64> = held
+        .iter()
+        .map(|held| {
+            held.as_str()
+                .and_then(|held| held.parse().ok())
+                .expect("an amount")
+        })
+        .collect();
+    let from = held
+        .iter()
+        .position(|held| *held > 1_900.0)
+        .expect("a full shard");
+    let to = held
+        .iter()
+        .position(|held| *held == 0.0)
+        .expect("an empty shard");
+    // One account's or both's: more than half of it makes the other shard the fuller one.
+    let most = format!("{:.2}", held[from] * 0.6);
+    let (from, to) = (from.to_string(), to.to_string());
+    let rebalance = ["exchange", "rebalance", &from, &to];
+    let uneven = localnet.error(bob, &[&rebalance[..], &[&most]].concat());
+    assert!(uneven.contains("CustodyLessEven"), "{uneven}");
+    let moved = localnet.json(bob, &[&rebalance[..], &["500.000001"]].concat());
+    assert_eq!(text(&moved, "to_holds_usd"), "500.000001");
+    let itself = localnet.error(bob, &["exchange", "rebalance", "1", "1", "1"]);
+    assert!(itself.contains("two different"), "{itself}");
 }
 
 fn leave(localnet: &Localnet, alice: &str) {

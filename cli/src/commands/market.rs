@@ -1,11 +1,12 @@
-//! `plimsoll market`: list, show, grow, and refresh the mark.
+//! `plimsoll market`: list, show, grow, refresh the mark, and sweep the fees.
 
 use anyhow::{bail, Result};
 use clap::Subcommand;
 use plimsoll_client::engine::state::{
     MarketHeader, BLOCK_SIZE, GROWTH_SIZE_MAX, MARKET_HEADER_SIZE,
 };
-use plimsoll_client::instructions::{grow_market, refresh_mark};
+use plimsoll_client::events::{Event, FeesSwept};
+use plimsoll_client::instructions::{self, grow_market, refresh_mark};
 use serde::Serialize;
 use solana_signer::Signer;
 
@@ -14,6 +15,7 @@ use crate::output::{pairs, table};
 use crate::session::Session;
 use crate::setup::market_parameters;
 use crate::traders::send;
+use crate::transactions;
 use crate::units::{sol, usd_unsigned};
 
 /// Subcommands of `plimsoll market`.
@@ -39,6 +41,11 @@ pub(crate) enum MarketCommand {
         /// Symbol or address
         market: String,
     },
+    /// Split accrued fees, USDC, as far as the pool holds cash: default fund, keeper pool, treasury; anyone may
+    SweepFees {
+        /// Symbol or address
+        market: String,
+    },
 }
 
 pub(crate) async fn run(session: &Session, command: MarketCommand) -> Result<()> {
@@ -47,6 +54,7 @@ pub(crate) async fn run(session: &Session, command: MarketCommand) -> Result<()>
         MarketCommand::Show { market } => show(session, &market).await,
         MarketCommand::Grow { market, steps } => grow(session, &market, steps).await,
         MarketCommand::Refresh { market } => refresh(session, &market).await,
+        MarketCommand::SweepFees { market } => sweep_fees(session, &market).await,
     }
 }
 
@@ -250,4 +258,122 @@ async fn refresh(session: &Session, name: &str) -> Result<()> {
             units.price_q32(header.prices.mark)
         )
     })
+}
+
+/// Where a market's fees went. Amounts are dollars; `None` if the node does not know the transaction yet.
+#[derive(Serialize)]
+struct SweptShown {
+    market: String,
+    to_default_fund_usd: Option<String>,
+    to_keeper_pool_usd: Option<String>,
+    to_treasury_usd: Option<String>,
+    deficit_paid_usd: Option<String>,
+    signature: String,
+}
+
+async fn sweep_fees(session: &Session, name: &str) -> Result<()> {
+    let market = markets::find(session, name).await?;
+    let signer = session.signer()?;
+    let sweep = instructions::sweep_fees(&session.addresses()?, market.address);
+    let signature = send(session, "sweeping the fees", &[sweep], &[&signer]).await?;
+    let events = transactions::outcome(session, signature).await?;
+    let swept = events.iter().find_map(|event| match event {
+        Event::FeesSwept(swept) => Some(swept.as_ref()),
+        _ => None,
+    });
+    let amount = |of: fn(&FeesSwept) -> u64| swept.map(|swept| usd_unsigned(of(swept)));
+    let shown = SweptShown {
+        market: market.symbol(),
+        to_default_fund_usd: amount(|swept| swept.to_default_fund),
+        to_keeper_pool_usd: amount(|swept| swept.to_keeper_pool),
+        to_treasury_usd: amount(|swept| swept.to_treasury),
+        deficit_paid_usd: amount(|swept| swept.deficit_paid),
+        signature: signature.to_string(),
+    };
+    session.output.result(&shown, || {
+        let sentence = swept.map_or_else(
+            || format!("{}: swept.", shown.market),
+            |swept| swept_text(&market, swept),
+        );
+        format!("{sentence}\n{signature}")
+    })
+}
+
+fn swept_text(market: &ListedMarket, swept: &FeesSwept) -> String {
+    let symbol = market.symbol();
+    let amount = |atoms: u64| format!("{} USDC", usd_unsigned(atoms));
+    let parts = [
+        (swept.to_default_fund, "to the default fund"),
+        (swept.to_keeper_pool, "to the keeper pool"),
+        (swept.to_treasury, "to the treasury"),
+        (swept.deficit_paid, "given up against the carried deficit"),
+    ];
+    let parts: Vec<String> = parts
+        .iter()
+        .filter(|(atoms, _)| *atoms != 0)
+        .map(|(atoms, to)| format!("{} {to}", amount(*atoms)))
+        .collect();
+    let accrued = market.header.cash.fees_accrued;
+    if !parts.is_empty() {
+        format!("{symbol}: {}.", parts.join(", "))
+    } else if accrued == 0 {
+        format!("{symbol}: there was nothing to sweep.")
+    } else {
+        format!(
+            "{symbol}: the pool holds no cash for its {} of fees yet: `plimsoll account settle` by those who lost brings it.",
+            amount(accrued)
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn market(fees_accrued: u64) -> ListedMarket {
+        let mut header: MarketHeader = bytemuck::Zeroable::zeroed();
+        header.symbol[..4].copy_from_slice(b"AVAX");
+        header.cash.fees_accrued = fees_accrued;
+        ListedMarket {
+            address: Default::default(),
+            header,
+        }
+    }
+
+    fn swept(fund: u64, keepers: u64, treasury: u64, deficit: u64) -> FeesSwept {
+        FeesSwept {
+            version: 1,
+            market: Default::default(),
+            to_default_fund: fund,
+            to_keeper_pool: keepers,
+            to_treasury: treasury,
+            deficit_paid: deficit,
+        }
+    }
+
+    #[test]
+    fn a_sweep_names_only_where_something_went() {
+        assert_eq!(
+            swept_text(&market(1_000_001), &swept(400_001, 200_000, 400_000, 0)),
+            "AVAX: 0.400001 USDC to the default fund, 0.20 USDC to the keeper pool, 0.40 USDC to the treasury."
+        );
+        assert_eq!(
+            swept_text(&market(70_000), &swept(0, 0, 0, 70_000)),
+            "AVAX: 0.07 USDC given up against the carried deficit."
+        );
+    }
+
+    #[test]
+    fn a_sweep_of_nothing_tells_no_fees_from_a_pool_without_cash() {
+        let nothing = swept(0, 0, 0, 0);
+        assert_eq!(
+            swept_text(&market(0), &nothing),
+            "AVAX: there was nothing to sweep."
+        );
+        let text = swept_text(&market(67_920), &nothing);
+        assert!(
+            text.contains("no cash for its 0.06792 USDC of fees"),
+            "{text}"
+        );
+    }
 }

@@ -18,9 +18,6 @@ use crate::traders::AccountArgs;
 use crate::transactions;
 use crate::units::{parse_percent, Round};
 
-/// How often a confirmed transaction is asked for before its outcome is left unsaid.
-const OUTCOME_LOOKS: u32 = 10;
-const OUTCOME_WAIT: std::time::Duration = std::time::Duration::from_millis(300);
 const PPM: u64 = 1_000_000;
 
 /// Which side of the trade.
@@ -293,22 +290,16 @@ fn order_args(place: &Place, request: &OrderRequest) -> OrderArgs {
     }
 }
 
-/// What the program says happened. A node may take a moment to know a confirmed transaction.
+/// What the program says happened.
 async fn outcome(
     session: &Session,
     place: &Place,
     signature: Signature,
 ) -> Result<Option<OutcomeShown>> {
-    for _ in 0..OUTCOME_LOOKS {
-        let Some(found) = transactions::one(session, signature).await? else {
-            tokio::time::sleep(OUTCOME_WAIT).await;
-            continue;
-        };
-        let placed = found.events.iter().find_map(|event| match event {
-            Event::OrderPlaced(placed) => Some(placed),
-            _ => None,
-        });
-        return Ok(placed.map(|placed| OutcomeShown::of(&place.units(), placed)));
-    }
-    Ok(None)
+    let events = transactions::outcome(session, signature).await?;
+    let placed = events.iter().find_map(|event| match event {
+        Event::OrderPlaced(placed) => Some(placed),
+        _ => None,
+    });
+    Ok(placed.map(|placed| OutcomeShown::of(&place.units(), placed)))
 }

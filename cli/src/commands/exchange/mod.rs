@@ -1,4 +1,6 @@
-//! `plimsoll exchange`: what the exchange is and what it holds.
+//! `plimsoll exchange`: what the exchange is and what it holds, and moving its own money where it belongs.
+
+mod custody;
 
 use anyhow::{Context, Result};
 use clap::Subcommand;
@@ -18,12 +20,18 @@ pub(crate) enum ExchangeCommand {
     Show,
     /// The same as `plimsoll setup`
     Setup(SetupArgs),
+    /// Pay the treasury's swept fees, USDC, to its token account; anyone may
+    CollectTreasury(custody::CollectArgs),
+    /// Move USDC from a fuller custody shard to an emptier one; anyone may
+    Rebalance(custody::RebalanceArgs),
 }
 
 pub(crate) async fn run(session: &Session, command: ExchangeCommand) -> Result<()> {
     match command {
         ExchangeCommand::Show => show(session).await,
         ExchangeCommand::Setup(args) => super::setup::run(session, args).await,
+        ExchangeCommand::CollectTreasury(args) => custody::collect(session, &args).await,
+        ExchangeCommand::Rebalance(args) => custody::rebalance(session, &args).await,
     }
 }
 
@@ -40,6 +48,8 @@ struct ExchangeShown {
     default_fund: String,
     custody_authority: String,
     custody_shards: Vec<String>,
+    /// What each of them holds.
+    custody_shards_usd: Vec<String>,
     markets: u32,
     timelock_seconds: u32,
     timelock_tightening_seconds: u32,
@@ -51,19 +61,30 @@ struct ExchangeShown {
 
 async fn show(session: &Session) -> Result<()> {
     let addresses = session.addresses()?;
-    let connection = &session.connection;
-    let exchange = connection
-        .exchange(&addresses.exchange)
-        .await
-        .with_context(|| {
-            format!(
-                "the exchange is not on {}: `plimsoll setup` creates it",
-                session.url
-            )
-        })?;
-    let fund = connection.default_fund(&addresses.default_fund).await?;
-    let shown = shown(session, &addresses.exchange, &exchange, &fund);
+    let exchange = read(session).await?;
+    let fund = session
+        .connection
+        .default_fund(&addresses.default_fund)
+        .await?;
+    let held: Vec<u64> = custody::shards(session, &exchange)
+        .await?
+        .iter()
+        .map(|shard| shard.held)
+        .collect();
+    let shown = shown(session, &addresses.exchange, &exchange, &fund, &held);
     session.output.result(&shown, || text(&shown))
+}
+
+/// The exchange, or what to do if there is none.
+async fn read(session: &Session) -> Result<Exchange> {
+    let address = session.addresses()?.exchange;
+    let found = session.connection.exchange(&address).await;
+    found.with_context(|| {
+        format!(
+            "the exchange is not on {}: `plimsoll setup` creates it",
+            session.url
+        )
+    })
 }
 
 fn shown(
@@ -71,6 +92,7 @@ fn shown(
     address: &Pubkey,
     exchange: &Exchange,
     fund: &DefaultFund,
+    held: &[u64],
 ) -> ExchangeShown {
     let key = |bytes: &[u8; 32]| Pubkey::from(*bytes).to_string();
     let ppm = |value: u32| percent(u64::from(value));
@@ -94,6 +116,7 @@ fn shown(
         default_fund: key(&exchange.default_fund),
         custody_authority: key(&exchange.custody_authority),
         custody_shards: shards.map(key).collect(),
+        custody_shards_usd: held.iter().map(|held| usd_unsigned(*held)).collect(),
         markets: exchange.markets,
         timelock_seconds: exchange.timelock_seconds,
         timelock_tightening_seconds: exchange.timelock_tightening_seconds,
@@ -118,7 +141,14 @@ fn text(shown: &ExchangeShown) -> String {
         ("authority", shown.authority.clone()),
         ("guardian", shown.guardian.clone()),
         ("treasury account", shown.treasury.clone()),
-        ("custody shards", shown.custody_shards.len().to_string()),
+        (
+            "custody shards",
+            format!(
+                "{}, holding {} USDC",
+                shown.custody_shards.len(),
+                shown.custody_shards_usd.join(", ")
+            ),
+        ),
         ("markets", shown.markets.to_string()),
         (
             "timelock",
