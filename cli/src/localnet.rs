@@ -200,6 +200,6 @@ pub(crate) fn find_artifact() -> Result<PathBuf> {
         .map(|directory: &Path| directory.join(ARTIFACT))
         .find(|path| path.is_file())
         .with_context(|| {
-            format!("{ARTIFACT} is not here or above: run `make artifact`, or name it with --program or {ARTIFACT_VARIABLE}")
+            format!("{ARTIFACT} is not here or above: run `make artifact`, or name another file with {ARTIFACT_VARIABLE}")
         })
 }

@@ -20,6 +20,8 @@ use crate::units::{parse_sol, parse_usd, sol, usd_unsigned};
 /// Looks at the balance before giving up, and the wait between two.
 const LOOKS: u32 = 120;
 const LOOK_WAIT: Duration = Duration::from_millis(250);
+/// Enough for a minter's fees and a receiver's token account.
+const MINTER_LAMPORTS: u64 = 1_000_000_000;
 
 /// Arguments of `plimsoll faucet`.
 #[derive(Args, Debug)]
@@ -50,13 +52,17 @@ pub(crate) async fn faucet(session: &Session, args: FaucetArgs) -> Result<()> {
         Some(to) => to,
         None => session.signer()?.pubkey(),
     };
+    let addresses = session.addresses()?;
+    if usdc != 0 {
+        require_mint(session, &addresses.collateral_mint).await?;
+    }
     if lamports != 0 {
         airdrop(session, &to, lamports).await?;
     }
-    let addresses = session.addresses()?;
     let account = token_account(&addresses, &to);
     if usdc != 0 {
         let payer = minter.pubkey();
+        fund_if_published(session, &payer, MINTER_LAMPORTS).await?;
         let (mint, program) = (addresses.collateral_mint, addresses.token_program);
         let instructions = [
             create_associated_token_account_idempotent(&payer, &to, &mint, &program),
@@ -99,6 +105,33 @@ fn minter(session: &Session) -> Result<Keypair> {
         config.name
     );
     Ok(signer)
+}
+
+async fn require_mint(session: &Session, mint: &Pubkey) -> Result<()> {
+    let found = session
+        .connection
+        .rpc()
+        .get_multiple_accounts(&[*mint])
+        .await
+        .with_context(|| format!("{} does not answer", session.url))?;
+    ensure!(
+        found.iter().any(Option::is_some),
+        "the test mint {mint} is not on {}: `plimsoll setup` creates it, and `--usdc 0` asks for SOL alone",
+        session.url
+    );
+    Ok(())
+}
+
+/// A validator of one's own gives SOL to whoever asks: what a published key needs need not be brought.
+pub(crate) async fn fund_if_published(
+    session: &Session,
+    payer: &Pubkey,
+    wanted: u64,
+) -> Result<()> {
+    if !session.config.published_keys || session.lamports(payer).await? >= wanted {
+        return Ok(());
+    }
+    airdrop(session, payer, wanted).await
 }
 
 /// Asks the cluster for SOL and returns when it is there.

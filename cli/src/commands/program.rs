@@ -63,6 +63,57 @@ pub(crate) async fn read(session: &Session, program: &Pubkey) -> Result<Option<D
     Ok(Some(Deployed { bytes }))
 }
 
+/// The feature with which a cluster takes no bytecode older than sBPF v3 any more (SIMD-0500); what was
+/// deployed before goes on running.
+#[cfg(feature = "localnet")]
+const ONLY_SBPF_V3: Pubkey = Pubkey::from_str_const("B8JJXCy5amZyWG9r7EnUYLwzXSXTxG7GZ1qZ1qggo83g");
+
+/// The sBPF version that an ELF file says it is: its flags.
+#[cfg(feature = "localnet")]
+fn sbpf_version(elf: &[u8]) -> Option<u32> {
+    const FLAGS_AT: usize = 48;
+    let flags = elf.get(FLAGS_AT..)?.first_chunk()?;
+    Some(u32::from_le_bytes(*flags))
+}
+
+/// Whether a feature's account says that it is active: the slot from which on, if any.
+#[cfg(feature = "localnet")]
+fn is_active(account: &solana_account::Account) -> bool {
+    const FEATURES: Pubkey = Pubkey::from_str_const("Feature111111111111111111111111111111111111");
+    account.owner == FEATURES && account.data.first() == Some(&1)
+}
+
+/// Says before anything is paid for what the loader would only say at the end.
+#[cfg(feature = "localnet")]
+async fn require_accepted(session: &Session, program: &Pubkey, bytes: &[u8]) -> Result<()> {
+    const V3: u32 = 3;
+    let version = sbpf_version(bytes).context("the file is no program")?;
+    if version >= V3 {
+        return Ok(());
+    }
+    let feature = session
+        .connection
+        .rpc()
+        .get_multiple_accounts(&[ONLY_SBPF_V3])
+        .await
+        .with_context(|| format!("{} does not answer", session.url))?
+        .pop()
+        .flatten();
+    if !feature.is_some_and(|feature| is_active(&feature)) {
+        return Ok(());
+    }
+    if let Some(deployed) = read(session, program).await? {
+        if deployed.runs(bytes) {
+            return Ok(());
+        }
+    }
+    bail!(
+        "{} takes only sBPF v3 (SIMD-0500) and the file is v{version}: build it with `cargo build-sbf --arch v3` and \
+         name it with --artifact, or start a validator of your own with --deactivate-feature {ONLY_SBPF_V3}",
+        session.url
+    )
+}
+
 #[cfg(feature = "localnet")]
 pub(crate) use deploying::{run, ProgramCommand};
 
@@ -77,7 +128,7 @@ mod deploying {
     use solana_keypair::Keypair;
     use solana_signer::Signer;
 
-    use super::sha256;
+    use super::{require_accepted, sha256};
     use crate::keys;
     use crate::localnet::find_artifact;
     use crate::session::Session;
@@ -136,6 +187,7 @@ mod deploying {
         let path = artifact.map_or_else(find_artifact, Ok)?;
         let bytes = std::fs::read(&path)
             .with_context(|| format!("the program {} cannot be read", path.display()))?;
+        require_accepted(session, &address, &bytes).await?;
         session.output.confirm(&format!(
             "Deploy {} ({} bytes) to {address} on {}?",
             path.display(),
@@ -186,5 +238,32 @@ mod deploying {
             DeployAction::Deploy => "deployed",
             DeployAction::Upgrade { .. } => "upgraded",
         })
+    }
+}
+
+#[cfg(all(test, feature = "localnet"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_that_of_the_elfs_flags() {
+        let mut elf = vec![0; 64];
+        assert_eq!(sbpf_version(&elf), Some(0));
+        elf[48] = 3;
+        assert_eq!(sbpf_version(&elf), Some(3));
+        assert_eq!(sbpf_version(&elf[..50]), None);
+    }
+
+    #[test]
+    fn a_feature_is_active_once_its_account_names_a_slot() {
+        let owner = Pubkey::from_str_const("Feature111111111111111111111111111111111111");
+        let feature = |data: &[u8], owner| solana_account::Account {
+            data: data.to_vec(),
+            owner,
+            ..Default::default()
+        };
+        assert!(is_active(&feature(&[1, 0, 0, 0, 0, 0, 0, 0, 0], owner)));
+        assert!(!is_active(&feature(&[0; 9], owner)));
+        assert!(!is_active(&feature(&[1; 9], Pubkey::default())));
     }
 }

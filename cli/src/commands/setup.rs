@@ -2,17 +2,22 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{ensure, Result};
 use clap::Args;
 use serde::Serialize;
 use solana_keypair::Keypair;
-use solana_pubkey::Pubkey;
 use solana_signer::Signer;
 
+use super::money::fund_if_published;
 use crate::keys;
 use crate::output::{pairs, table, Output};
 use crate::session::Session;
-use crate::setup::{self, write_address_book, Action, AddressBook, Plan, SetupReport, Target};
+use crate::setup::{
+    self, write_address_book, Action, AddressBook, Plan, SetupReport, Step, Target,
+};
+
+/// Enough for the rent of a localnet's markets.
+const SETUP_LAMPORTS: u64 = 50_000_000_000;
 
 /// Arguments of `plimsoll setup`.
 #[derive(Args, Debug)]
@@ -53,10 +58,18 @@ pub(crate) async fn run(session: &Session, args: SetupArgs) -> Result<()> {
         };
         return finish(session, &plan, report.as_ref(), missing);
     }
+    ensure!(
+        !plan
+            .with(Action::Create)
+            .any(|item| item.step == Step::Program),
+        "the program {} is not on {}: `plimsoll program deploy` comes first",
+        target.addresses.program,
+        session.url
+    );
     session
         .output
         .confirm(&format!("Create {missing} of these on {}?", session.url))?;
-    fund_if_published(session, &payer.pubkey()).await?;
+    fund_if_published(session, &payer.pubkey(), SETUP_LAMPORTS).await?;
     let report = applied(session, &payer, &authority).await?;
     finish(session, &plan, Some(&report), missing)
 }
@@ -92,19 +105,11 @@ fn signers(session: &Session, authority: Option<&Path>) -> Result<(Keypair, Keyp
     Ok((payer, authority))
 }
 
-/// A validator of one's own gives SOL to whoever asks.
-async fn fund_if_published(session: &Session, payer: &Pubkey) -> Result<()> {
-    const WANTED: u64 = 50_000_000_000;
-    if !session.config.published_keys || session.lamports(payer).await? >= WANTED {
-        return Ok(());
-    }
-    super::money::airdrop(session, payer, WANTED).await
-}
-
 fn comparison(plan: &Plan) -> String {
     let rows = plan.items().iter().map(|item| {
         let action = match item.action {
             Action::Nothing => "as wanted",
+            Action::Create if item.step == Step::Program => "missing, to be deployed first",
             Action::Create => "missing, to be created",
             Action::Differs => "differs, needs a queued change",
         };

@@ -27,7 +27,7 @@ use crate::units::MarketUnits;
 
 pub(crate) use address_book::{read_address_book, write_address_book, AddressBook};
 pub(crate) use parameters::market_parameters;
-pub(crate) use plan::{Action, Item, Plan};
+pub(crate) use plan::{Action, Item, Plan, Step};
 
 use chain::OnChain;
 

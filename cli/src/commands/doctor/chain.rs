@@ -35,7 +35,14 @@ pub(super) async fn clock_skew(session: &Session) -> Result<(Health, String)> {
     let chain = session.connection.chain_time().await?;
     let here = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     let skew = chain.saturating_sub(i64::try_from(here)?);
-    let finding = format!("the chain's clock is {skew} s ahead of this machine's");
+    let finding = match skew {
+        0 => "the chain's clock is this machine's".to_owned(),
+        1.. => format!("the chain's clock is {skew} s ahead of this machine's"),
+        _ => format!(
+            "the chain's clock is {} s behind this machine's",
+            skew.unsigned_abs()
+        ),
+    };
     if skew.abs() <= SKEW_MAX {
         return Ok((Health::Good, finding));
     }

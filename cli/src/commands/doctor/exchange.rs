@@ -2,6 +2,7 @@
 
 use anyhow::{bail, Result};
 use plimsoll_client::engine::index::{decode_price_update, PYTH_RECEIVER};
+use plimsoll_client::rpc::RpcError;
 use solana_pubkey::Pubkey;
 
 use super::{Findings, Health};
@@ -55,12 +56,13 @@ pub(super) async fn exchange(session: &Session, findings: &mut Findings) {
         return;
     };
     match session.connection.exchange(&addresses.exchange).await {
-        Err(error) => {
-            let finding = format!(
-                "{} ({error}): `plimsoll setup` creates it",
-                addresses.exchange
-            );
+        Err(RpcError::Missing(address)) => {
+            let finding = format!("there is none at {address}: `plimsoll setup` creates it");
             findings.add("exchange", Health::Bad, finding);
+            return;
+        }
+        Err(error) => {
+            findings.add("exchange", Health::Bad, error.to_string());
             return;
         }
         Ok(exchange) => findings.add(
