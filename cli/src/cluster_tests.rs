@@ -25,6 +25,25 @@ fn both_built_in_files_are_accepted_by_the_engine() {
 }
 
 #[test]
+fn a_stock_validators_markets_are_the_localnets_with_the_oldest_index_that_the_program_allows() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations/validator.toml");
+    let validator = ClusterConfig::load(path).expect("validator");
+    let localnet = ClusterConfig::load("localnet").expect("localnet");
+    assert!(!validator.markets.is_empty());
+    for market in &validator.markets {
+        let of_localnet = localnet.markets.iter();
+        let mut params = of_localnet
+            .filter(|wanted| wanted.symbol == market.symbol)
+            .map(|wanted| wanted.params)
+            .next()
+            .expect("a market of the localnet");
+        params.index_age_seconds_max = 300;
+        assert_eq!(market.params, params, "{}", market.symbol);
+        market.params.validate().expect("accepted by the program");
+    }
+}
+
+#[test]
 fn human_units_become_exact_atoms() {
     let config = ClusterConfig::load("localnet").expect("localnet");
     let avax = &config.markets[0].params;

@@ -64,6 +64,9 @@ enum Command {
     Keygen(KeygenArgs),
     /// Receive test USDC and SOL, on a localnet or from a test mint of one's own
     Faucet(FaucetArgs),
+    /// Write price accounts to files that a validator of one's own starts with
+    #[cfg(feature = "localnet")]
+    PriceFiles(commands::price_files::PriceFilesArgs),
     /// Deploy the program
     #[cfg(feature = "localnet")]
     #[command(subcommand)]
@@ -131,6 +134,10 @@ async fn run(cli: Cli) -> Result<()> {
         #[cfg(feature = "localnet")]
         Command::Demo(args) => return demo::run(args).await,
         Command::Keygen(args) => return commands::keygen::run(global.output(), &args),
+        #[cfg(feature = "localnet")]
+        Command::PriceFiles(args) => {
+            return commands::price_files::run(&Session::open(&global)?, &args)
+        }
         command => command,
     };
     on_a_cluster(&Session::open(&global)?, command).await
@@ -142,7 +149,7 @@ async fn on_a_cluster(session: &Session, command: Command) -> Result<()> {
     }
     match command {
         #[cfg(feature = "localnet")]
-        Command::Localnet(_) | Command::Demo(_) => Ok(()),
+        Command::Localnet(_) | Command::Demo(_) | Command::PriceFiles(_) => Ok(()),
         Command::Keygen(_) => Ok(()),
         #[cfg(feature = "localnet")]
         Command::Program(command) => commands::program::run(session, command).await,

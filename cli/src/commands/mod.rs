@@ -12,6 +12,8 @@ pub(crate) mod localnet;
 pub(crate) mod market;
 pub(crate) mod money;
 pub(crate) mod order;
+#[cfg(feature = "localnet")]
+pub(crate) mod price_files;
 pub(crate) mod program;
 pub(crate) mod setup;
 pub(crate) mod trades;
