@@ -15,6 +15,9 @@ use crate::state::{Pubkey, Side, SIDE_LONG, SIDE_SHORT};
 use crate::units::PriceQ32;
 use crate::Env;
 
+#[cfg(test)]
+mod tests;
+
 /// What is to be closed against the other side, and what it owes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LossEvent {
@@ -123,7 +126,8 @@ fn scaled(side: &Side, is_long: bool, charged: u64, left: u64, price: PriceQ32) 
 ///
 /// # Errors
 /// `WrongSeat`, `EpochBehind`, `Overflow`; `ArenaFull` when the event would end an epoch whose end has no
-/// block. Nothing is written then, but that the seat may have caught up with its side's epoch.
+/// block. Nothing is written then, but that the seat may have caught up with its side's epoch and that
+/// ends which nobody waits for may have given their blocks back.
 pub fn execute(
     market: &mut MarketMut<'_>,
     address: &Pubkey,
@@ -132,6 +136,7 @@ pub fn execute(
     env: &Env,
 ) -> Result<Receipt> {
     epochs::catch_up(market, seat_index)?;
+    let room = epochs::make_room(market)?;
     let header = &*market.header;
     let mut seat = *arena::seat(market.blocks, seat_index)?;
     let mut sides = header.sides;
@@ -147,14 +152,15 @@ pub fn execute(
     let closed = math::add_signed(seat.quote, value)?;
     seat.quote = math::add_signed(closed, math::signed(event.deficit)?)?;
     let mut left = open_before;
+    // Also where shares hold less than an atom: the seat is to be empty.
+    position::leave(&mut seat, &mut sides, event.price)?;
+    seat.opened_at = 0;
     if held.base != 0 {
-        position::leave(&mut seat, &mut sides, event.price)?;
-        seat.opened_at = 0;
         left = left.min(side_ref(&sides, opposite(opposing)).open_interest());
     }
     let after = scaled(&before, opposing == SIDE_LONG, charged, left, event.price)?;
     let ended = open_before != 0 && epochs::due(&after);
-    if ended && after.seats != 0 && !epochs::has_room(header) {
+    if ended && after.seats != 0 && !room {
         return Err(EngineError::ArenaFull);
     }
     let pool = math::add(header.cash.pool, event.from_default_fund)?;
