@@ -78,6 +78,7 @@ struct MarketShown {
     blocks: u32,
     pool_usd: String,
     fees_accrued_usd: String,
+    liquidation_fees_accrued_usd: String,
     price_accounts: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     parameters: Vec<(&'static str, String)>,
@@ -105,6 +106,7 @@ fn shown(market: &ListedMarket, now: i64) -> MarketShown {
         blocks: header.arena.capacity,
         pool_usd: usd_unsigned(header.cash.pool),
         fees_accrued_usd: usd_unsigned(header.cash.fees_accrued),
+        liquidation_fees_accrued_usd: usd_unsigned(header.cash.liquidation_fees_accrued),
         price_accounts: market
             .feeds()
             .iter()
@@ -190,6 +192,10 @@ fn text(shown: &MarketShown) -> String {
         (
             "fees, not swept",
             format!("{} USDC", shown.fees_accrued_usd),
+        ),
+        (
+            "fees of liquidations",
+            format!("{} USDC", shown.liquidation_fees_accrued_usd),
         ),
     ]);
     let parameters = shown.parameters.iter();
@@ -313,14 +319,21 @@ fn swept_text(market: &ListedMarket, swept: &FeesSwept) -> String {
         .filter(|(atoms, _)| *atoms != 0)
         .map(|(atoms, to)| format!("{} {to}", amount(*atoms)))
         .collect();
-    let accrued = market.header.cash.fees_accrued;
+    let cash = &market.header.cash;
+    let accrued = [
+        cash.fees_accrued,
+        cash.liquidation_fees_accrued,
+        cash.contributions_accrued,
+    ]
+    .into_iter()
+    .fold(0, u64::saturating_add);
     if !parts.is_empty() {
         format!("{symbol}: {}.", parts.join(", "))
     } else if accrued == 0 {
         format!("{symbol}: there was nothing to sweep.")
     } else {
         format!(
-            "{symbol}: the pool holds no cash for its {} of fees yet: `plimsoll account settle` by those who lost brings it.",
+            "{symbol}: the pool holds no cash for its {} of fees yet, or none beyond what the drift reserves: `plimsoll account settle` of those who lost brings it.",
             amount(accrued)
         )
     }
@@ -370,7 +383,9 @@ mod tests {
             swept_text(&market(0), &nothing),
             "AVAX: there was nothing to sweep."
         );
-        let text = swept_text(&market(67_920), &nothing);
+        let mut market = market(40_000);
+        market.header.cash.liquidation_fees_accrued = 27_920;
+        let text = swept_text(&market, &nothing);
         assert!(
             text.contains("no cash for its 0.06792 USDC of fees"),
             "{text}"
