@@ -10,7 +10,11 @@ use super::attacks_stage::{with_account, with_extra, Stage, AVAX};
 const THOUSAND: u64 = 1_000_000_000;
 
 /// Instructions that anybody may send; every other one has a signer.
-const PERMISSIONLESS: [&str; 8] = [
+const PERMISSIONLESS: [&str; 12] = [
+    "liquidate",
+    "tear_up",
+    "close_remainder",
+    "sync_seat",
     "refresh_mark",
     "settle",
     "remove_expired_order",

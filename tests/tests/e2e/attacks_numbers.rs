@@ -45,6 +45,9 @@ fn fields(instruction: &str) -> Option<Vec<(&'static str, usize)>> {
         "deposit" | "withdraw" => vec![("shard", 1), ("amount", 8)],
         "remove_expired_order" => vec![("order", 4), ("sequence", 8)],
         "claim_seat" => vec![("slots", 1)],
+        "liquidate" => vec![("shard", 1)],
+        "take_over" => vec![("lots", 8)],
+        "sync_seat" => vec![("seat", 4), ("end", 4)],
         "create_margin_account" => vec![("sub-account", 2)],
         "set_delegate" => vec![("_delegate", 32)],
         "collect_treasury" | "create_custody_shard" => vec![("shard", 1)],
@@ -68,6 +71,8 @@ fn fields(instruction: &str) -> Option<Vec<(&'static str, usize)>> {
             all
         }
         "refresh_mark"
+        | "tear_up"
+        | "close_remainder"
         | "settle"
         | "release_seat"
         | "close_margin_account"

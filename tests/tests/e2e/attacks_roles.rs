@@ -89,7 +89,8 @@ impl Stage {
         let of_traders = self.trader_roles(instruction);
         let of_cash = self.cash_roles(instruction);
         let of_admins = self.admin_roles(instruction);
-        [of_traders, of_cash, of_admins]
+        let of_losses = self.loss_roles(instruction);
+        [of_traders, of_cash, of_admins, of_losses]
             .into_iter()
             .flatten()
             .next()

@@ -9,6 +9,8 @@ use solana_keypair::Keypair;
 use solana_pubkey::Pubkey;
 use solana_signer::Signer;
 
+use super::attacks_stage_losses::set_losses;
+
 pub const AVAX: &str = "AVAX";
 pub const SOL: &str = "SOL";
 const MILLION: u64 = 1_000_000_000_000;
@@ -90,6 +92,7 @@ impl Stage {
         };
         stage.open_rival();
         stage.set_blank_markets();
+        set_losses(&mut stage.world);
         let token_program = stage.world.addresses.token_program;
         let (mint, tokens) = (stage.other_mint, stage.other_tokens);
         stage.world.write_mint(mint, &token_program);
@@ -100,6 +103,7 @@ impl Stage {
         stage.world.advance(1);
         stage.world.publish(AVAX, 20_001);
         stage.calls = stage.all_calls();
+        stage.calls.extend(stage.loss_calls());
         stage
     }
 
@@ -279,6 +283,7 @@ fn keyring() -> Vec<Keypair> {
         "eve",
         "fay",
         "gus",
+        "cat",
         "dan",
         "keeper",
         "rival",

@@ -20,6 +20,7 @@ mod attacks_roles;
 mod attacks_roles_of_cash;
 mod attacks_rounding;
 mod attacks_stage;
+mod attacks_stage_losses;
 mod attacks_tokens;
 mod attacks_trading;
 mod cancel;
