@@ -45,15 +45,23 @@ fn side_of<'a>(seat: &Seat, sides: &'a [Side; 2]) -> &'a Side {
 /// Position and claim of a seat, whatever its epoch: at most five ends are walked (`EpochBehind` beyond).
 #[inline(always)]
 pub fn held(market: &MarketRef<'_>, seat: &Seat) -> Result<Holding> {
-    match holding(seat, &market.header.sides) {
-        Err(EngineError::EpochBehind) => epochs::holding_behind(market, seat),
-        found => found,
-    }
+    holding_or(seat, &market.header.sides, || {
+        epochs::holding_behind(market, seat)
+    })
 }
 
 /// Position and claim of a seat; `EpochBehind` when its side has rolled over since.
 #[inline(always)]
 pub fn holding(seat: &Seat, sides: &[Side; 2]) -> Result<Holding> {
+    holding_or(seat, sides, || Err(EngineError::EpochBehind))
+}
+
+#[inline(always)]
+fn holding_or(
+    seat: &Seat,
+    sides: &[Side; 2],
+    behind: impl FnOnce() -> Result<Holding>,
+) -> Result<Holding> {
     if seat.shares == 0 {
         return Ok(Holding {
             base: 0,
@@ -62,7 +70,7 @@ pub fn holding(seat: &Seat, sides: &[Side; 2]) -> Result<Holding> {
     }
     let side = side_of(seat, sides);
     if seat.epoch != side.epoch {
-        return Err(EngineError::EpochBehind);
+        return behind();
     }
     let base = base_of(seat, side)?;
     if seat.cash_index == side.cash_index {
