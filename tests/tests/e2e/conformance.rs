@@ -159,7 +159,7 @@ fn predict_cancel(world: &World, op: &Op) -> Result<Changes, EngineError> {
         }
         Op::CancelAll { who, limit, .. } => {
             let (seat, owner) = own(*who);
-            place::cancel_all(&mut target, seat, &owner, *limit)?;
+            place::cancel_all(&mut target, seat, &owner, place::Which::All, *limit)?;
         }
         Op::RemoveExpired {
             order, sequence, ..

@@ -7,7 +7,7 @@ use crate::book::arena::{self, MarketMut};
 use crate::error::Result;
 use crate::math;
 use crate::place::{
-    self, Execution, FeesTo, MatchPlan, OrderRequest, SelfTrade, Taking, TimeInForce,
+    self, Execution, FeesTo, MatchPlan, OrderRequest, SelfTrade, Taking, TimeInForce, Which,
     MATCH_STEPS_MAX,
 };
 use crate::position::{Holding, SeatFill};
@@ -26,7 +26,7 @@ pub fn cancel_orders(
     address: &Pubkey,
     limit: u8,
 ) -> Result<u8> {
-    Ok(place::cancel_all(market, leg.seat, address, limit)?.0)
+    Ok(place::cancel_all(market, leg.seat, address, Which::All, limit)?.0)
 }
 
 /// What reducing in the book did.

@@ -69,22 +69,32 @@ pub fn cancel_by_client_id(
     Err(EngineError::UnknownClientId)
 }
 
+/// Which orders of a seat [`cancel_all`] takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    All,
+    /// Those that may do more than reduce: what anyone may cancel of an account on credit (spec §5).
+    NotReduceOnly,
+}
+
 /// Cancels up to `limit` orders of the seat, newest first; returns how many and their lots.
 pub fn cancel_all(
     market: &mut MarketMut<'_>,
     seat_index: u32,
     owner: &Pubkey,
+    which: Which,
     limit: u8,
 ) -> Result<(u8, u64)> {
-    arena::seat_of(market.blocks, seat_index, owner)?;
+    let mut cursor = arena::seat_of(market.blocks, seat_index, owner)?.first_order;
     let (mut count, mut lots) = (0_u8, 0_u64);
-    while count < limit {
-        let first = arena::seat(market.blocks, seat_index)?.first_order;
-        if first == NIL {
-            break;
+    while count < limit && cursor != NIL {
+        let order = arena::order(market.blocks, cursor)?;
+        let (index, stays) = (cursor, which == Which::NotReduceOnly && order.reduce_only != 0);
+        cursor = order.seat_next;
+        if !stays {
+            lots = lots.saturating_add(take(market, index)?.lots);
+            count = count.saturating_add(1);
         }
-        lots = lots.saturating_add(take(market, first)?.lots);
-        count = count.saturating_add(1);
     }
     Ok((count, lots))
 }

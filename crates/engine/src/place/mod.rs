@@ -13,7 +13,7 @@ mod request;
 mod tests;
 
 pub use cancel::{
-    cancel, cancel_all, cancel_by_client_id, drop_expired, remove_expired, Cancelled,
+    cancel, cancel_all, cancel_by_client_id, drop_expired, remove_expired, Cancelled, Which,
 };
 pub use plan::{MatchPlan, PlanStep, StepKind, StopReason, MATCH_STEPS_MAX};
 pub use request::{OrderRequest, Placed, SelfTrade, TimeInForce, Trader};

@@ -86,7 +86,7 @@ fn a_losing_order_is_not_netted_with_a_deep_one() {
     )
     .unwrap();
     assert_eq!(desk.leg(a, 0).initial_margin, 50_000 + 200_001);
-    cancel_all(&mut desk.markets[0].get(), seat, &owner, 9).unwrap();
+    cancel_all(&mut desk.markets[0].get(), seat, &owner, Which::All, 9).unwrap();
     assert_eq!(desk.leg(a, 0).initial_margin, 0);
     desk.place(a, 0, &bid(400, 1)).unwrap();
     assert_eq!(desk.leg(a, 0).initial_margin, 25_000);

@@ -91,14 +91,18 @@ pub(crate) fn liquidate<'info>(ctx: Context<'info, Liquidate<'info>>, shard: u8)
     if rest.next().is_some() {
         return err!(PlimsollError::WrongMarketAccounts);
     }
+    let risk = risk_of(&account, &legs, env.now)?;
+    let lapsed = credit.as_ref().is_some_and(|(line, _)| {
+        line::lapsed(line, account.credit_principal, legs.reopened_at, env.now)
+    });
+    Standing::of(&risk, lapsed, 0).anchor()?;
     let mut done = Done::default();
+    done.cancelled = cancel(accounts, &mut loaded, &legs, &address, others)?;
     done.drawn = accounts.draw(&mut account, credit.as_mut(), &legs, shard, &env)?;
     if done.drawn == 0 {
-        let risk = risk_of(&account, &legs, env.now)?;
         let lent = credit.as_ref().map(|(line, vault)| (&**line, &**vault));
         let standing = standing(&account, &legs, &risk, lent, &env)?;
         fund::flag(&mut account, env.now);
-        done.cancelled = cancel(accounts, &mut loaded, &legs, &address, others)?;
         if done.cancelled < CANCELS_MAX {
             done.book = reduce(accounts, &mut loaded, &legs, &standing, &env)?;
         }
@@ -106,6 +110,8 @@ pub(crate) fn liquidate<'info>(ctx: Context<'info, Liquidate<'info>>, shard: u8)
         let header = loaded.get();
         done.reimbursed =
             accounts.reimburse(&mut account, &header.header.params, &done, env.now)?;
+    } else {
+        fund::clear_flag(&mut account);
     }
     emit!(Liquidated {
         version: EVENT_VERSION,
