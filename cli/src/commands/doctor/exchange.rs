@@ -16,7 +16,8 @@ pub(super) async fn deployed(session: &Session) -> Result<(Health, String)> {
     let Some(deployed) = program::read(session, &address).await? else {
         bail!("{address} is not deployed: `plimsoll program deploy`");
     };
-    let hash: String = deployed.sha256().chars().take(16).collect();
+    let short = |hash: String| hash.chars().take(16).collect::<String>();
+    let hash = short(deployed.sha256());
     let committed = artifact();
     Ok(match committed {
         None => (
@@ -27,10 +28,13 @@ pub(super) async fn deployed(session: &Session) -> Result<(Health, String)> {
         ),
         Some(bytes) if deployed.runs(&bytes) => (
             Health::Good,
-            format!("{address} runs artifacts/plimsoll.so, sha256 {hash}…"),
+            format!(
+                "{address} runs artifacts/plimsoll.so, sha256 {}…",
+                short(program::sha256(&bytes))
+            ),
         ),
         Some(bytes) => {
-            let wanted: String = program::sha256(&bytes).chars().take(16).collect();
+            let wanted = short(program::sha256(&bytes));
             let note = "built for this cluster, or another version";
             (
                 Health::Note,
