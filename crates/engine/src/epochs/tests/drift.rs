@@ -1,5 +1,7 @@
 //! What the published bound of unmatched base atoms must cover.
 
+use num_bigint::BigInt;
+
 use super::pit::{big, Pit};
 use super::*;
 
@@ -104,4 +106,40 @@ fn carried_bounds_the_shares_of_nobody_over_many_ends() {
         pit.check();
     }
     assert!(pit.side(false).carried > 0);
+}
+
+/// Shares of nobody pay no charge. At the cap an event costs the pool what they are worth, and the next
+/// one as much again: INV-3 bounds each event, not their sum.
+#[test]
+fn an_event_costs_the_pool_at_most_the_drift_at_its_price() {
+    let mut pit = fractions(false);
+    let worth = pit.side(false).open_interest();
+    pit.lose(101, worth, 0).unwrap();
+    for who in 1..=100 {
+        pit.wake(who);
+    }
+    // Two stay: a side that empties forgets them.
+    for who in 3..=100 {
+        pit.trade(1, who, 9);
+    }
+    pit.trade(0, 1, 881);
+    let shares = join_unsigned(pit.side(false).shares);
+    assert!(
+        pit.held(1).base + pit.held(2).base == big(19) && shares > 100,
+        "{shares}"
+    );
+    for _ in 0..4 {
+        let (before, worth) = (pit.residue(), pit.side(false).open_interest());
+        pit.lose(101, worth, 0).unwrap();
+        pit.wake(1);
+        pit.wake(2);
+        let cost = before - pit.residue();
+        assert!(
+            cost > big(0) && cost <= big(drift(&pit.header)) << 32,
+            "{cost}"
+        );
+        pit.check();
+    }
+    let bound: BigInt = big(drift(&pit.header)) << 32;
+    assert!(pit.residue() < -bound);
 }

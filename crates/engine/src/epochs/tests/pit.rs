@@ -14,6 +14,7 @@ use crate::adl::{self, LossEvent, Receipt};
 use crate::book::arena::{self, MarketMut, MarketRef};
 use crate::epochs;
 use crate::error::{EngineError, Result};
+use crate::funding::{self, FundingOutcome};
 use crate::math::{join_signed, join_unsigned};
 use crate::position::{self, SeatFill};
 use crate::seats::tests::{params, NOW};
@@ -23,7 +24,7 @@ use crate::state::{
     SIDE_SHORT,
 };
 use crate::units::PriceQ32;
-use crate::{funding, Env};
+use crate::Env;
 
 pub(crate) const MARKET: [u8; 32] = [0xF7; 32];
 
@@ -224,7 +225,7 @@ impl Pit {
     }
 
     /// Charges `seconds` of funding at a premium, Q.32, and ends what is due.
-    pub(crate) fn fund(&mut self, premium: i64, seconds: i64) {
+    pub(crate) fn fund(&mut self, premium: i64, seconds: i64) -> FundingOutcome {
         let prices = &mut self.header.prices;
         prices.premium_ema = premium;
         self.env.now += seconds;
@@ -232,7 +233,7 @@ impl Pit {
         (prices.index_time, prices.funding_time) = (self.env.now, self.env.now - seconds);
         let (params, halt) = (self.header.params, self.header.halt);
         let header = &mut self.header;
-        funding::accrue(
+        let outcome = funding::accrue(
             &mut header.sides,
             &mut header.prices,
             &params,
@@ -242,6 +243,7 @@ impl Pit {
         .unwrap();
         let env = self.env;
         epochs::end_due(&mut self.market(), &env).unwrap();
+        outcome
     }
 
     /// The seat as the recorded ends and the running epoch make it, at the present mark.

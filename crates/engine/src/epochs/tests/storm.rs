@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::pit::{big, Pit, Random};
+use super::pit::{atom, big, Pit, Random};
 use super::*;
 use num_bigint::BigInt;
 
@@ -16,6 +16,8 @@ struct Storm {
     /// Seats that touch nothing by themselves.
     asleep: usize,
     residue: BigInt,
+    /// What the step in hand may take from the residue, 2^-32 quote atoms.
+    allowed: BigInt,
     /// Highest mark and largest drift since the first event.
     high: u64,
     drift: u64,
@@ -38,6 +40,7 @@ impl Storm {
             random,
             asleep,
             residue: big(0),
+            allowed: big(0),
             high: 0,
             drift: 0,
             counts: BTreeMap::new(),
@@ -73,6 +76,22 @@ impl Storm {
         }
     }
 
+    /// Epochs that a seat has slept through.
+    fn behind(&self, who: usize) -> u32 {
+        let seat = self.pit.seat(who);
+        let side = self.pit.side(seat.side == SIDE_SHORT);
+        if seat.shares == 0 {
+            0
+        } else {
+            side.epoch - seat.epoch
+        }
+    }
+
+    /// What is floored of every seat's claim may be more before the cash index moves than after.
+    fn allow_floors(&mut self) {
+        self.allowed += big(SEATS as u64) << 32;
+    }
+
     /// By as many syncs as it takes.
     fn wake(&mut self, who: usize) {
         let seat = self.pit.seat(who);
@@ -80,8 +99,7 @@ impl Storm {
             return;
         }
         self.count("walks");
-        let side = self.pit.side(seat.side == SIDE_SHORT);
-        if side.epoch - seat.epoch > EPOCH_STEPS_MAX {
+        if self.behind(who) > EPOCH_STEPS_MAX {
             self.count("sleeps beyond five");
         }
         self.pit.wake(who);
@@ -108,6 +126,10 @@ impl Storm {
         let mark = self.pit.header.prices.mark;
         let factor = self.random.between(500, 1_900);
         let next = (mark / 1_000 * factor).clamp(ONE / 64, 64 * ONE);
+        self.allowed += self.pit.imbalance() * (big(next) - mark);
+        // What sleeping shorts will pay for fractions is priced at the mark.
+        let behind = (0..SEATS).map(|who| self.behind(who)).sum::<u32>();
+        self.allowed += (atom(mark) * behind) << 32;
         self.pit.mark(next);
     }
 
@@ -120,7 +142,10 @@ impl Storm {
         };
         let seconds = self.random.between(1, 3_600) as i64;
         let epochs = self.pit.header.sides.map(|side| side.epoch);
-        self.pit.fund(premium, seconds);
+        let outcome = self.pit.fund(premium, seconds);
+        let rate = big(outcome.long_pays.abs().max(outcome.short_receives.abs()));
+        self.allowed += (rate * drift(&self.pit.header)) >> 32;
+        self.allow_floors();
         self.count("fundings");
         if self.pit.header.sides.map(|side| side.epoch) != epochs {
             self.count("ends by funding");
@@ -143,8 +168,12 @@ impl Storm {
         } else {
             0
         };
+        let before = drift(&self.pit.header);
         match self.pit.lose(who, deficit, fund) {
             Ok(receipt) => {
+                let drift = before.max(drift(&self.pit.header));
+                self.allowed += big(drift) * receipt.price;
+                self.allow_floors();
                 self.count("events");
                 if receipt.epoch_ended == 1 && receipt.scale_after < SCALE_MIN {
                     self.count("ends by scale");
@@ -216,14 +245,21 @@ impl Storm {
         position::touch(self.pit.seat_mut(who), &sides).unwrap();
     }
 
+    /// Fills, touches, walks and syncs take nothing from the residue, whatever the fractions; a move of
+    /// the mark what the unmatched atoms are worth; funding and an event at most the drift, each.
     fn check(&mut self) {
         self.pit.check();
         let header = &self.pit.header;
-        self.residue = self.pit.residue();
+        let residue = self.pit.residue();
+        let least = &self.residue - &self.allowed;
+        assert!(residue >= least, "INV-3: {residue} under {least}");
+        self.residue = residue;
+        self.allowed = big(0);
         if header.losses.receipts == 0 {
             assert!(self.residue >= big(0), "INV-3 before the first event");
             return;
         }
+        // Over many events no theorem, but what a market of this size shows.
         self.high = self.high.max(header.prices.mark);
         self.drift = self.drift.max(drift(header));
         let reserve = -(big(self.drift) * self.high);
