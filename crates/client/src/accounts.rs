@@ -5,7 +5,8 @@ use plimsoll_engine::book::arena::{self, MarketRef};
 use plimsoll_engine::position::{self, Holding};
 use plimsoll_engine::state::{
     Block, CreditLine, CreditVault, DefaultFund, Exchange, MarginAccount, MarkAccount,
-    MarketHeader, Order, OrderSide, Seat, BLOCK_SIZE, DISCRIMINATOR_SIZE, MARKET_HEADER_SIZE, NIL,
+    MarketHeader, Order, OrderSide, Seat, VaultStake, BLOCK_SIZE, DISCRIMINATOR_SIZE,
+    MARKET_HEADER_SIZE, NIL,
 };
 use thiserror::Error;
 
@@ -58,6 +59,11 @@ pub fn credit_line(data: &[u8]) -> Result<CreditLine, DecodeError> {
 
 /// A `CreditVault`.
 pub fn credit_vault(data: &[u8]) -> Result<CreditVault, DecodeError> {
+    decode(data, true)
+}
+
+/// A `VaultStake`.
+pub fn vault_stake(data: &[u8]) -> Result<VaultStake, DecodeError> {
     decode(data, true)
 }
 

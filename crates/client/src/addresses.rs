@@ -1,7 +1,8 @@
 //! Where the program's accounts lie. Every function takes the program id: clusters have their own.
 
 use plimsoll::instructions::{
-    CUSTODY_AUTHORITY_SEED, CUSTODY_SEED, DEFAULT_FUND_SEED, EXCHANGE_SEED, MARGIN_SEED, MARK_SEED,
+    CUSTODY_AUTHORITY_SEED, CUSTODY_SEED, DEFAULT_FUND_SEED, EXCHANGE_SEED, LINE_SEED, MARGIN_SEED,
+    MARK_SEED, STAKE_SEED, VAULT_CASH_SEED, VAULT_SEED,
 };
 use solana_pubkey::Pubkey;
 
@@ -85,5 +86,26 @@ pub fn mark(program: &Pubkey, market: &Pubkey) -> Pubkey {
 
 /// The token account of a credit vault's cash.
 pub fn vault_cash(program: &Pubkey, vault: &Pubkey) -> Pubkey {
-    find(program, &[b"vault_cash", vault.as_ref()])
+    find(program, &[VAULT_CASH_SEED, vault.as_ref()])
+}
+
+/// Credit vault number `id` of an underwriter.
+pub fn vault(program: &Pubkey, underwriter: &Pubkey, id: u16) -> Pubkey {
+    find(
+        program,
+        &[VAULT_SEED, underwriter.as_ref(), &id.to_le_bytes()],
+    )
+}
+
+/// A provider's stake in a credit vault.
+pub fn vault_stake(program: &Pubkey, vault: &Pubkey, provider: &Pubkey) -> Pubkey {
+    find(program, &[STAKE_SEED, vault.as_ref(), provider.as_ref()])
+}
+
+/// The line between a credit vault and a margin account.
+pub fn credit_line(program: &Pubkey, vault: &Pubkey, margin_account: &Pubkey) -> Pubkey {
+    find(
+        program,
+        &[LINE_SEED, vault.as_ref(), margin_account.as_ref()],
+    )
 }

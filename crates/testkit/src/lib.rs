@@ -29,6 +29,7 @@ mod actor;
 mod audit;
 mod book;
 mod calls;
+mod credit;
 mod exchange;
 mod liquidation;
 mod markets;
@@ -43,6 +44,7 @@ mod world;
 mod write;
 
 pub use actor::Actor;
+pub use credit::REDEMPTION_NOTICE;
 pub use markets::{MarketSpec, PRESETS};
 pub use oracle::{PriceMessage, Verification};
 pub use orders::{ask, bid, OrderExt};

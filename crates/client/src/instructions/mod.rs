@@ -3,12 +3,14 @@
 
 mod accounts;
 mod cash;
+mod credit;
 mod liquidation;
 mod setup;
 mod trading;
 
 pub use accounts::*;
 pub use cash::*;
+pub use credit::*;
 pub use liquidation::*;
 pub use setup::*;
 pub use trading::*;
