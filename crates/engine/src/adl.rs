@@ -15,8 +15,11 @@ use crate::state::{Pubkey, Side, SIDE_LONG, SIDE_SHORT};
 use crate::units::PriceQ32;
 use crate::Env;
 
+mod receipt;
 #[cfg(test)]
 mod tests;
+
+pub use receipt::ShareEffect;
 
 /// What is to be closed against the other side, and what it owes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +74,11 @@ pub struct Receipt {
 /// Bytes of a receipt.
 pub const RECEIPT_SIZE: usize = 248;
 const _: () = assert!(core::mem::size_of::<Receipt>() == RECEIPT_SIZE);
+
+/// S′: what `open` base atoms can be charged of a loss, at most their price.
+fn chargeable(uncovered: u64, price: PriceQ32, open: u64) -> Result<u64> {
+    Ok(uncovered.min(price.value_floor(open)?))
+}
 
 /// Charge per share: ⌈S′·2^64 / N⌉ (R7).
 fn charge_per_share(charged: u64, side: &Side) -> Result<i128> {
@@ -145,7 +153,7 @@ pub fn execute(
     let before = *side_ref(&sides, opposing);
     let open_before = before.open_interest();
     let uncovered = math::sub(event.deficit, event.from_default_fund)?;
-    let charged = uncovered.min(event.price.value_floor(open_before)?);
+    let charged = chargeable(uncovered, event.price, open_before)?;
     let carried = uncovered.saturating_sub(charged);
 
     let value = event.price.position_value(held.base)?;

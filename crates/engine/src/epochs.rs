@@ -259,11 +259,15 @@ pub fn end(market: &mut MarketMut<'_>, side_index: u8, price: PriceQ32, env: &En
     if kept {
         keep_end(market, side_index, &side, price, env)?;
     }
+    begin_next(side_of_mut(market.header, side_index))
+}
+
+/// The side as its next epoch begins: A = 1, C = 0, and N what it held at the end.
+pub(crate) fn begin_next(side: &mut Side) -> Result<()> {
     let carried = math::narrow(math::wide(side.carried, side.scale) >> 62)?
         .saturating_add(u64::from(side.seats))
         .saturating_add(1);
     let open = side.open_interest();
-    let side = side_of_mut(market.header, side_index);
     side.carried = if side.seats == 0 { 0 } else { carried };
     side.shares = [open, 0];
     side.scale = SCALE_ONE;
