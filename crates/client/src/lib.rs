@@ -10,6 +10,7 @@ pub mod errors;
 pub mod events;
 pub mod instructions;
 pub mod preview;
+pub mod receipts;
 #[cfg(feature = "rpc")]
 pub mod rpc;
 

@@ -82,7 +82,11 @@ impl Receipt {
         }
         Ok(Self {
             version: 1,
-            side: if self.is_long() { SIDE_LONG } else { SIDE_SHORT },
+            side: if self.is_long() {
+                SIDE_LONG
+            } else {
+                SIDE_SHORT
+            },
             epoch_ended: u8::from(ended),
             reserved_0: [0; 5],
             charged,
