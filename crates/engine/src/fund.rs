@@ -5,6 +5,9 @@ use crate::error::Result;
 use crate::math;
 use crate::state::{DefaultFund, Losses, MarginAccount, MarketParams, Spending};
 
+#[cfg(test)]
+mod tests;
+
 /// Length of an interval of [`Spending`], seconds: four of them cover any 24 hours.
 pub const SPENDING_INTERVAL_SECONDS: i64 = 28_800;
 
@@ -18,13 +21,23 @@ pub const FLAG_GAP_SECONDS: u64 = 60;
 const REIMBURSEMENT_CAP_TIMES: u64 = 8;
 
 impl Spending {
-    /// Paid in the intervals that lie within the last 24 hours of `now`; at most eight hours more.
+    /// Paid in the intervals that cover the last 24 hours of `now`; at most eight hours more.
     pub fn recent(&self, now: i64) -> u64 {
+        self.paid_in(self.paid.len(), now)
+    }
+
+    /// Paid in the intervals that lie wholly within the last 24 hours of `now`; at most eight hours less.
+    fn surely_recent(&self, now: i64) -> u64 {
+        self.paid_in(self.paid.len().saturating_sub(1), now)
+    }
+
+    /// Paid in the newest `intervals` that end with the one of `now`.
+    fn paid_in(&self, intervals: usize, now: i64) -> u64 {
         let age = interval(now).saturating_sub(self.interval);
         let old = usize::try_from(age.max(0)).unwrap_or(usize::MAX);
         self.paid
             .iter()
-            .take(self.paid.len().saturating_sub(old))
+            .take(intervals.saturating_sub(old))
             .fold(0, |sum, paid| sum.saturating_add(*paid))
     }
 
@@ -50,7 +63,8 @@ fn interval(now: i64) -> i64 {
 }
 
 /// What the default fund may pay for a market at `now`: its share, and that of all markets together, of
-/// (balance + paid in the last 24 hours), so that the order of payments does not matter (ADR 0014).
+/// (balance + paid in the last 24 hours), so that the order of payments does not matter (ADR 0014). What
+/// may be older is used budget, but no part of what the shares are of: in no 24 hours is more paid.
 /// Rounded down, against the market.
 pub fn allowance(
     fund: &DefaultFund,
@@ -59,7 +73,7 @@ pub fn allowance(
     now: i64,
 ) -> Result<u64> {
     let paid = fund.spending.recent(now);
-    let base = math::add(fund.balance, paid)?;
+    let base = math::add(fund.balance, fund.spending.surely_recent(now))?;
     let all = math::mul_ppm_floor(base, BUDGET_ALL_MARKETS_PPM)?.saturating_sub(paid);
     let market = math::mul_ppm_floor(base, u64::from(params.default_fund_budget_ppm))?
         .saturating_sub(losses.spending.recent(now));
@@ -112,7 +126,8 @@ pub fn reimburse(
     most: u64,
     now: i64,
 ) -> Result<u64> {
-    if account.reimbursed_at == now {
+    // A second that comes again, when the clock went back, was paid for.
+    if now <= account.reimbursed_at {
         return Ok(0);
     }
     let cap = params.reimbursement_cap;
@@ -123,6 +138,10 @@ pub fn reimburse(
         .checked_div(u64::from(params.reimbursement_growth_seconds))
         .unwrap_or(0);
     let amount = cap.saturating_add(growth).min(most).min(fund.keeper_pool);
+    if amount == 0 {
+        // The second is left to who did more.
+        return Ok(0);
+    }
     let collateral = math::add_signed(beneficiary.collateral, math::signed(amount)?)?;
     fund.keeper_pool = math::sub(fund.keeper_pool, amount)?;
     beneficiary.collateral = collateral;
