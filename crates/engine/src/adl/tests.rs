@@ -12,6 +12,7 @@ use crate::math::{join_signed, join_unsigned, split_signed};
 use crate::state::SCALE_ONE;
 
 mod published_waves;
+mod rounds;
 mod uniform;
 
 /// A quote atom a base atom.
