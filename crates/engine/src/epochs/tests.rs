@@ -136,9 +136,11 @@ fn ended(pit: &mut Pit, short: bool, ends: &[(u64, i128)]) {
     }
 }
 
-/// One long, seat 1, against one short, seat 0.
+/// One long, seat 1, against one short, seat 0, opened when the cash indices were not zero.
 fn pair(mark: u64) -> Pit {
     let mut pit = Pit::new(2, 0, mark);
+    pit.header.sides[0].cash_index = split_signed(-(7 << 50));
+    pit.header.sides[1].cash_index = split_signed(3 << 51);
     pit.trade(1, 0, 1_000_003);
     pit
 }
