@@ -3,6 +3,7 @@
 use anchor_lang::{AnchorDeserialize, Discriminator};
 use base64::prelude::{Engine, BASE64_STANDARD};
 pub use plimsoll::events::*;
+use solana_pubkey::Pubkey;
 
 /// An older program's event ends before the fields that were appended since: read as zeros, an appended
 /// number is zero and an appended vector empty.
@@ -53,6 +54,51 @@ pub fn from_logs<S: AsRef<str>>(logs: &[S]) -> Vec<Event> {
         .collect()
 }
 
+/// What a transaction's log holds of one program.
+#[derive(Clone, Debug, Default)]
+pub struct ProgramLog {
+    /// In the order in which they were emitted.
+    pub events: Vec<Event>,
+    /// The log was not cut off, and holds no event that this client does not know.
+    pub complete: bool,
+}
+
+/// The events that `program` itself emitted: anybody's program may write the same bytes into a
+/// transaction's log, and they are nobody's events.
+pub fn of_program<S: AsRef<str>>(program: &Pubkey, logs: &[S]) -> ProgramLog {
+    let program = program.to_string();
+    let mut found = ProgramLog {
+        events: Vec::new(),
+        complete: true,
+    };
+    let mut running: Vec<&str> = Vec::new();
+    for line in logs {
+        let line = line.as_ref();
+        if line == "Log truncated" {
+            found.complete = false;
+        } else if let Some(text) = line.strip_prefix("Program data: ") {
+            if running.last() != Some(&program.as_str()) {
+                continue;
+            }
+            let bytes = BASE64_STANDARD.decode(text).unwrap_or_default();
+            match Event::decode(&bytes) {
+                Some(event) => found.events.push(event),
+                None => found.complete = false,
+            }
+        } else if let Some((id, rest)) = line
+            .strip_prefix("Program ")
+            .and_then(|rest| rest.split_once(' '))
+        {
+            if rest.starts_with("invoke [") {
+                running.push(id);
+            } else if rest == "success" || rest.starts_with("failed") {
+                running.pop();
+            }
+        }
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use anchor_lang::AnchorSerialize;
@@ -81,5 +127,54 @@ mod tests {
             panic!("the older event is dropped");
         };
         assert_eq!((older.count, older.lots), (3, 0));
+    }
+
+    fn logged(event: &OrdersCancelled) -> String {
+        let mut bytes = OrdersCancelled::DISCRIMINATOR.to_vec();
+        event
+            .serialize(&mut bytes)
+            .expect("a vector takes all bytes");
+        format!("Program data: {}", BASE64_STANDARD.encode(bytes))
+    }
+
+    #[test]
+    fn an_event_is_the_programs_only_while_the_program_runs() {
+        let (own, other) = (Pubkey::from([1; 32]), Pubkey::from([2; 32]));
+        let event = OrdersCancelled {
+            version: 1,
+            market: [7; 32].into(),
+            margin_account: [9; 32].into(),
+            count: 3,
+            lots: 11,
+        };
+        let forged = OrdersCancelled {
+            lots: 12,
+            ..event.clone()
+        };
+        let mut logs = vec![
+            format!("Program {other} invoke [1]"),
+            logged(&forged),
+            format!("Program {own} invoke [2]"),
+            "Program log: Program data: nothing".to_owned(),
+            logged(&event),
+            format!("Program {own} consumed 5 of 9 compute units"),
+            format!("Program {own} success"),
+            logged(&forged),
+            format!("Program {other} success"),
+        ];
+        let found = of_program(&own, &logs);
+        assert!(found.complete);
+        let [Event::OrdersCancelled(only)] = &found.events[..] else {
+            panic!("{found:?}");
+        };
+        assert_eq!(**only, event);
+
+        logs.push("Log truncated".to_owned());
+        assert!(!of_program(&own, &logs).complete);
+        let unknown = [
+            format!("Program {own} invoke [1]"),
+            "Program data: AAAAAAAAAAAA".to_owned(),
+        ];
+        assert!(!of_program(&own, &unknown).complete);
     }
 }

@@ -23,6 +23,7 @@ mod attacks_stage;
 mod attacks_stage_losses;
 mod attacks_tokens;
 mod attacks_trading;
+mod audit_adl;
 mod cancel;
 mod conformance;
 mod create_market;

@@ -31,7 +31,8 @@ pub struct SeatEffect {
 /// A seat and the receipts that concern it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeatReport {
-    pub seat: u32,
+    /// Block of the seat; `None`: the account has none in this market now.
+    pub seat: Option<u32>,
     pub margin_account: Pubkey,
     /// First receipt from which on its effect on the seat is determined; every earlier one may have met
     /// other shares than the seat has now, and is left out. `None`: not even the next receipt would be.
@@ -66,17 +67,45 @@ impl Receipts {
             effects.extend(effect_on(receipt, shares)?);
         }
         effects.sort_by_key(|effect| effect.number);
-        let determined = from.unwrap_or(u64::MAX);
-        let undetermined = self.receipts.iter().filter(|receipt| {
-            receipt.number < determined && Pubkey::from(receipt.margin_account) != owner
-        });
         Ok(SeatReport {
-            seat: block,
+            seat: Some(block),
             margin_account: owner,
             determined_from: from,
-            undetermined: u64::try_from(undetermined.count()).unwrap_or(u64::MAX),
+            undetermined: self.undetermined(&owner, from.unwrap_or(u64::MAX)),
             effects,
         })
+    }
+
+    /// The same for a margin account, by its seat. Of an account without one only the receipts that closed
+    /// it are told.
+    ///
+    /// # Errors
+    /// As [`Self::on_seat`].
+    pub fn on_account(
+        &self,
+        view: &MarketView,
+        account: &Pubkey,
+        changes: Option<&Changes>,
+    ) -> Result<SeatReport, ReceiptError> {
+        let owner = account.to_bytes();
+        match view.seats().find(|(_, seat)| seat.owner == owner) {
+            Some((block, seat)) => self.on_seat(view, block, seat, changes),
+            None => Ok(SeatReport {
+                seat: None,
+                margin_account: *account,
+                determined_from: None,
+                undetermined: self.undetermined(account, u64::MAX),
+                effects: self.torn_up(account)?,
+            }),
+        }
+    }
+
+    /// Receipts before number `from` that did not close the account itself.
+    fn undetermined(&self, account: &Pubkey, from: u64) -> u64 {
+        let earlier = self.receipts.iter().filter(|receipt| {
+            receipt.number < from && Pubkey::from(receipt.margin_account) != *account
+        });
+        u64::try_from(earlier.count()).unwrap_or(u64::MAX)
     }
 
     /// The same for every seat of the market.
