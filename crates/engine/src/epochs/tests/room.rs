@@ -80,6 +80,20 @@ fn a_claimed_slot_keeps_its_block_whatever_the_ends_take() {
     assert!(!make_room(&mut less.market()).unwrap());
 }
 
+/// The market in which every long is a short.
+fn mirrored(pit: &Pit) -> Pit {
+    let mut pit = pit.clone();
+    pit.header.sides.swap(0, 1);
+    for block in &mut pit.blocks {
+        if let Some(seat) = block.view_mut::<Seat>() {
+            seat.side ^= 1;
+        } else if let Some(end) = block.view_mut::<EpochEnd>() {
+            end.side ^= 1;
+        }
+    }
+    pit
+}
+
 /// A seat that slept through many ends and of which nothing is left passes five of them and is gone; the
 /// rest of the ends wait for nobody and must not keep the next event from its block.
 #[test]
@@ -110,19 +124,26 @@ fn ends_that_nobody_waits_for_never_keep_an_event_from_its_block() {
     crate::seats::claim(&mut pit.market(), &mut account, &addresses, 4).unwrap();
     assert_eq!(arena::unreserved(&pit.header), 0);
     // The other side may need the block as well as this one, and funding as well as a loss.
-    let (mut other, mut funded) = (pit.clone(), pit.clone());
-    let value = pit.side(false).open_interest();
-    pit.lose(flat, value, 0).unwrap();
-    pit.check_books();
-    let value = other.side(true).open_interest();
-    other.lose(seats - 1, value, 0).unwrap();
-    assert_eq!(other.side(true).epoch, 1);
-    other.check_books();
-    funded.header.sides[1].cash_index = split_signed(1 << 63);
-    let env = funded.env;
-    end_due(&mut funded.market(), &env).unwrap();
-    assert_eq!(funded.side(true).epoch, 1);
-    funded.check_books();
+    for short in [false, true] {
+        let start = if short { mirrored(&pit) } else { pit.clone() };
+        let (mut own, mut other, mut funded) = (start.clone(), start.clone(), start);
+        let epochs = own.header.sides.map(|side| side.epoch);
+        let (this, that) = (usize::from(short), usize::from(!short));
+        let value = own.side(short).open_interest();
+        own.lose(flat, value, 0).unwrap();
+        assert_eq!(own.header.sides[this].epoch, epochs[this] + 1);
+        own.check_books();
+        let value = other.side(!short).open_interest();
+        other.lose(seats - 1, value, 0).unwrap();
+        assert_eq!(other.header.sides[that].epoch, epochs[that] + 1);
+        other.check_books();
+        funded.header.sides[that].cash_index = split_signed(1 << 63);
+        let env = funded.env;
+        end_due(&mut funded.market(), &env).unwrap();
+        assert_eq!(funded.header.sides[that].epoch, epochs[that] + 1);
+        funded.check_books();
+    }
+    burn(&mut pit, flat);
     for _ in 0..3 {
         let ends = pit.side(false).ends;
         pit.wake(2);

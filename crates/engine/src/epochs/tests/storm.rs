@@ -292,9 +292,9 @@ fn run(seeds: std::ops::Range<u64>) -> BTreeMap<&'static str, u64> {
     counts
 }
 
-/// INV-2 and INV-3 under names of `docs/invariants.md`.
+/// INV-2 and INV-3, and what each kind of step may take from the residue.
 #[test]
-fn longs_and_shorts_differ_by_at_most_the_drift_after_loss_events() {
+fn every_step_of_a_random_market_keeps_its_counters_drift_and_residue() {
     let counts = run(0..200);
     // Nothing of what the storm is for may be missing from it.
     for what in [
