@@ -15,6 +15,7 @@ fn closing_nearly_everything_again_and_again_rolls_epochs_over_and_blocks_nobody
             let receipt = scene.pit.lose(scene.loser, 1_000_003, 0).unwrap();
             assert!(receipt.scale_after < epochs::SCALE_MIN && receipt.epoch_ended == 1);
             assert_eq!(receipt.epoch_after as usize, round);
+            assert_eq!(receipt.number as usize, round);
             assert!(receipt.open_interest_after <= 1_111);
             scene.pit.check();
         }
