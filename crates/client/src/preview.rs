@@ -113,6 +113,23 @@ impl AccountView {
         ))
     }
 
+    /// Markets in whose books orders of the account rest: a liquidation cancels them.
+    pub fn markets_with_orders(&self) -> Vec<Pubkey> {
+        let rests = |position: usize| {
+            let market = self.markets.get(position)?;
+            let owner = self.address.to_bytes();
+            let seat = entry_seat(&self.account, position, &market.blocks, &owner).ok()?;
+            (seat.orders != 0).then_some(())
+        };
+        self.account
+            .entries()
+            .iter()
+            .enumerate()
+            .filter(|(position, _)| rests(*position).is_some())
+            .map(|(_, entry)| Pubkey::from(entry.market))
+            .collect()
+    }
+
     /// Risk of the whole account.
     pub fn risk(&self, now: i64) -> Result<AccountRisk> {
         AccountRisk::of(

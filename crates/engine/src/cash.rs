@@ -318,6 +318,27 @@ fn write_leg(
     Ok(())
 }
 
+/// Pays a flat seat's loss out of the account's cash, as far as that goes: what a tear-up leaves of it.
+pub(crate) fn pay_loss(
+    market: &mut MarketMut<'_>,
+    account: &mut MarginAccount,
+    seat_index: u32,
+) -> Result<()> {
+    let mut cash = Cash::of(account)?;
+    let seat = arena::seat_mut(market.blocks, seat_index)?;
+    let loss = u64::try_from(seat.quote.saturating_neg()).unwrap_or(0);
+    let paid = loss.min(cash.payable()?);
+    let amount = math::signed(paid)?;
+    let quote = math::add_signed(seat.quote, amount)?;
+    let pool = math::add(market.header.cash.pool, paid)?;
+    cash.collateral = math::sub_signed(cash.collateral, amount)?;
+    seat.quote = quote;
+    market.header.cash.pool = pool;
+    account.collateral = cash.collateral;
+    trim_gains(account);
+    Ok(())
+}
+
 /// What a sweep moved out of a market's pool, quote atoms.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swept {

@@ -64,6 +64,8 @@ pub enum EngineError {
     TakeoverNotOpen = 42,
     #[error("the position is none, or a lot or more: close it by an order")]
     PositionNotARemainder = 43,
+    #[error("orders of the account still rest: a liquidation must cancel them first")]
+    OrdersResting = 44,
 
     #[error("the parameter is out of its published bounds")]
     ParameterOutOfBounds = 50,
@@ -212,6 +214,7 @@ impl EngineError {
         Self::AccountSolvent,
         Self::TakeoverNotOpen,
         Self::PositionNotARemainder,
+        Self::OrdersResting,
         Self::ParameterOutOfBounds,
         Self::ListingRuleViolated,
         Self::BaseAtomTooCoarse,

@@ -26,6 +26,9 @@ pub struct LegRisk {
     pub maintenance_margin: u64,
     /// Sum of the negative claims at the mark, as a positive amount: what settling would take.
     pub loss: u64,
+    /// Part of `equity` that a stale index gives the holder: it decides whether to liquidate, and is never
+    /// paid out.
+    pub favour: u64,
 }
 
 impl LegRisk {
@@ -37,6 +40,7 @@ impl LegRisk {
         self.initial_margin = math::add(self.initial_margin, leg.initial_margin)?;
         self.maintenance_margin = math::add(self.maintenance_margin, leg.maintenance_margin)?;
         self.loss = math::add(self.loss, leg.loss)?;
+        self.favour = math::add(self.favour, leg.favour)?;
         Ok(())
     }
 }
@@ -66,6 +70,8 @@ pub struct AccountRisk {
     pub initial_margin: u64,
     pub maintenance_margin: u64,
     pub loss: u64,
+    /// Part of `equity` that stale indices give the holder.
+    pub favour: u64,
 }
 
 impl AccountRisk {
@@ -80,6 +86,7 @@ impl AccountRisk {
             initial_margin: legs.initial_margin,
             maintenance_margin: legs.maintenance_margin,
             loss: legs.loss,
+            favour: legs.favour,
         })
     }
 
@@ -274,22 +281,23 @@ pub fn leg_at(
         math::signed(notional)?.wrapping_neg()
     };
     let claim = math::add_signed(held.quote, value)?;
-    let (equity, before_haircut) = if index_is_fresh(header, now) {
-        (claim, claim)
+    let (favour, before_haircut) = if index_is_fresh(header, now) {
+        (0, claim)
     } else {
-        let moved_for = math::signed(math::mul_ppm_floor(notional, fraction)?)?;
         let moved_against = math::signed(math::mul_ppm_ceil(notional, fraction)?)?;
         (
-            math::add_signed(claim, moved_for)?,
+            math::mul_ppm_floor(notional, fraction)?,
             math::sub_signed(claim, moved_against)?,
         )
     };
+    let equity = math::add_signed(claim, math::signed(favour)?)?;
     Ok(LegRisk {
         equity,
         equity_initial: haircut(before_haircut),
         initial_margin,
         maintenance_margin,
         loss: loss_of(claim),
+        favour,
     })
 }
 

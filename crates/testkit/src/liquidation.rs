@@ -58,7 +58,9 @@ impl World {
     }
 
     pub fn liquidate_ix(&self, actor: impl Into<Actor>, symbol: &str) -> Instruction {
-        self.with_liquidation(actor.into(), symbol, |call| call.liquidate(0, &[]))
+        let actor = actor.into();
+        let rests = self.view(actor).markets_with_orders();
+        self.with_liquidation(actor, symbol, |call| call.liquidate(0, &rests))
     }
 
     /// `liquidate` of the leg in `symbol`, by the keeper.

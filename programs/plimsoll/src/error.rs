@@ -58,6 +58,8 @@ pub enum PlimsollError {
     TakeoverNotOpen = 42,
     #[msg("the position is none, or a lot or more: close it by an order")]
     PositionNotARemainder = 43,
+    #[msg("orders of the account still rest: a liquidation must cancel them first")]
+    OrdersResting = 44,
     #[msg("the parameter is out of its published bounds")]
     ParameterOutOfBounds = 50,
     #[msg("maintenance margin would not cover the velocity threshold, the fees and one funding accrual")]
@@ -202,6 +204,7 @@ impl From<EngineError> for PlimsollError {
             EngineError::AccountSolvent => Self::AccountSolvent,
             EngineError::TakeoverNotOpen => Self::TakeoverNotOpen,
             EngineError::PositionNotARemainder => Self::PositionNotARemainder,
+            EngineError::OrdersResting => Self::OrdersResting,
             EngineError::ParameterOutOfBounds => Self::ParameterOutOfBounds,
             EngineError::ListingRuleViolated => Self::ListingRuleViolated,
             EngineError::BaseAtomTooCoarse => Self::BaseAtomTooCoarse,

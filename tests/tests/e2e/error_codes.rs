@@ -5,7 +5,7 @@ use plimsoll_client::errors::{describe, from_code};
 use plimsoll_testkit::EngineError;
 
 /// Append, never change.
-const FROZEN: [(u32, &str); 82] = [
+const FROZEN: [(u32, &str); 83] = [
     (6_000, "Overflow"),
     (6_001, "WrongAccount"),
     (6_002, "NotAuthorized"),
@@ -32,6 +32,7 @@ const FROZEN: [(u32, &str); 82] = [
     (6_041, "AccountSolvent"),
     (6_042, "TakeoverNotOpen"),
     (6_043, "PositionNotARemainder"),
+    (6_044, "OrdersResting"),
     (6_050, "ParameterOutOfBounds"),
     (6_051, "ListingRuleViolated"),
     (6_052, "BaseAtomTooCoarse"),

@@ -7,7 +7,8 @@ use crate::book::arena::{self, MarketMut};
 use crate::error::Result;
 use crate::math;
 use crate::place::{
-    self, Execution, FeesTo, MatchPlan, OrderRequest, SelfTrade, Taking, TimeInForce, Which,
+    self, Execution, FeesTo, MatchPlan, OrderRequest, SelfTrade, StopReason, Taking,
+    TimeInForce, Which,
     MATCH_STEPS_MAX,
 };
 use crate::position::{Holding, SeatFill};
@@ -24,9 +25,10 @@ pub fn cancel_orders(
     market: &mut MarketMut<'_>,
     leg: &Leg,
     address: &Pubkey,
+    which: Which,
     limit: u8,
 ) -> Result<u8> {
-    Ok(place::cancel_all(market, leg.seat, address, Which::All, limit)?.0)
+    Ok(place::cancel_all(market, leg.seat, address, which, limit)?.0)
 }
 
 /// What reducing in the book did.
@@ -104,7 +106,8 @@ pub fn reduce_in_book(
     let filled = plan.filled_lots;
     let mut step = BookStep {
         limit: zero.limit.0,
-        book_ended: sizing.missing_after(plan)?,
+        // A book that goes on behind the last step has not ended.
+        book_ended: plan.stop != StopReason::StepsExhausted && sizing.missing_after(plan)?,
         ..BookStep::default()
     };
     if plan.steps().is_empty() {

@@ -110,6 +110,20 @@ impl Legs {
         self.legs.iter().take(self.len)
     }
 
+    /// Whether orders of the account rest in any book.
+    pub fn orders_rest(&self) -> bool {
+        self.iter().any(|leg| leg.orders != 0)
+    }
+
+    /// `OrdersResting` while an order of the account rests in any book: what was margined by equity that a
+    /// loss takes must be gone before the loss is passed on.
+    pub fn check_no_orders(&self) -> Result<()> {
+        if self.orders_rest() {
+            return Err(EngineError::OrdersResting);
+        }
+        Ok(())
+    }
+
     /// The leg that comes next: among those that may be closed the one with the largest maintenance
     /// margin; ties by the market's key.
     ///

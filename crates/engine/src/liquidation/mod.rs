@@ -37,9 +37,13 @@ pub enum Cause {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing {
     pub cause: Cause,
-    /// e and Q, quote atoms.
+    /// e and Q, quote atoms: they decide whether and how much.
     pub equity: i64,
     pub with_credit: i64,
+    /// e and Q without what stale indices give the holder: prices are made of these, so that nobody is
+    /// paid a favour.
+    pub priced_equity: i64,
+    pub priced_with_credit: i64,
     /// M, quote atoms.
     pub maintenance_margin: u64,
 }
@@ -65,10 +69,13 @@ impl Standing {
         if cause == Cause::Maintenance && usable != 0 && !below(lifted) {
             return Err(EngineError::CreditUsable);
         }
+        let favour = math::signed(risk.favour)?;
         Ok(Self {
             cause,
             equity: risk.equity,
             with_credit,
+            priced_equity: math::sub_signed(risk.equity, favour)?,
+            priced_with_credit: math::sub_signed(with_credit, favour)?,
             maintenance_margin: risk.maintenance_margin,
         })
     }

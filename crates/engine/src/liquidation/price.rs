@@ -77,7 +77,7 @@ pub fn zero_price(
 ) -> Result<Option<ZeroPrice>> {
     // A work-out has Q ≥ M: it gives up no more of the lender's cash than a liquidation would.
     let amount = standing
-        .with_credit
+        .priced_with_credit
         .min(math::signed(standing.maintenance_margin)?);
     let k = allowed_per_atom(leg, amount, standing.maintenance_margin)?;
     let mark = leg.mark.0;

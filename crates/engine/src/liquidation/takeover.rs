@@ -65,8 +65,8 @@ pub fn takeover_terms(
     if account.takeover_started_at == 0 || !fund::flag_is_recent(account, now) {
         return Err(EngineError::TakeoverNotOpen);
     }
-    let own = allowed_per_atom(leg, standing.equity, standing.maintenance_margin)?;
-    let all = allowed_per_atom(leg, standing.with_credit, standing.maintenance_margin)?;
+    let own = allowed_per_atom(leg, standing.priced_equity, standing.maintenance_margin)?;
+    let all = allowed_per_atom(leg, standing.priced_with_credit, standing.maintenance_margin)?;
     let elapsed = math::seconds_since(now, account.takeover_started_at);
     let first = u64::from(params.takeover_seconds);
     let second = u64::from(params.takeover_credit_seconds);
@@ -176,7 +176,7 @@ fn size_taken(
 ) -> Result<u64> {
     let sizes = params.lot_sizes();
     let whole = sizes.lots_floor(leg.size()).0;
-    let lots = lots_for(params, terms.size_max, leg.size(), lots_max);
+    let lots = lots_for(params, terms.size_max, leg.size(), lots_max).min(lots_max);
     if lots == whole {
         return Ok(leg.size());
     }

@@ -4,6 +4,7 @@
 use super::{Leg, Legs, Standing};
 use crate::adl::{self, LossEvent, Receipt};
 use crate::book::arena::{self, MarketMut};
+use crate::cash;
 use crate::error::{EngineError, Result};
 use crate::fund;
 use crate::math;
@@ -45,8 +46,11 @@ pub fn leg_to_tear_up<'a>(
 /// Closes the leg that comes next at the mark. Its share of the account's deficit is paid by the default
 /// fund within its budget and then, uniformly, by the opposing side; what nobody can be charged is carried.
 ///
+/// What is left of the leg's loss is settled at once: the account's cash and its losses shrink together, so
+/// that each leg bears its share of the deficit whatever the order, and no settle comes between.
+///
 /// # Errors
-/// As [`leg_to_tear_up`]; `WrongMarketAccounts` when `market` is not that leg's; `ArenaFull`.
+/// As [`leg_to_tear_up`]; `OrdersResting` while an order of the account rests in any book; `WrongMarketAccounts` when `market` is not that leg's; `ArenaFull`.
 pub fn tear_up(
     market: &mut MarketMut<'_>,
     address: &Pubkey,
@@ -56,6 +60,7 @@ pub fn tear_up(
     standing: &Standing,
     env: &Env,
 ) -> Result<Receipt> {
+    legs.check_no_orders()?;
     let leg = leg_to_tear_up(account, legs, standing)?;
     if leg.market != *address {
         return Err(EngineError::WrongMarketAccounts);
@@ -71,6 +76,7 @@ pub fn tear_up(
     let receipt = adl::execute(market, address, leg.seat, &event, env)?;
     let losses = &mut market.header.losses;
     fund::pay(fund, losses, event.from_default_fund, env.now)?;
+    cash::pay_loss(market, account, leg.seat)?;
     account.takeover_started_at = 0;
     Ok(receipt)
 }
@@ -103,6 +109,7 @@ pub fn close_remainder(
     let receipt = adl::execute(market, address, leg.seat, &event, env)?;
     let seat = arena::seat_mut(market.blocks, leg.seat)?;
     seat.quote = math::sub_signed(seat.quote, math::signed(fee)?)?;
-    place::book_fees(&mut market.header.cash, fee, FeesTo::Exchange)?;
+    let fees_to = FeesTo::Liquidation { contribution: 0 };
+    place::book_fees(&mut market.header.cash, fee, fees_to)?;
     Ok(receipt)
 }

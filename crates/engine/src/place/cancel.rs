@@ -73,7 +73,8 @@ pub fn cancel_by_client_id(
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Which {
     All,
-    /// Those that may do more than reduce: what anyone may cancel of an account on credit (spec §5).
+    /// Those that may do more than reduce: what a liquidation cancels of an account that is below initial
+    /// and not below maintenance margin (spec §8).
     NotReduceOnly,
 }
 

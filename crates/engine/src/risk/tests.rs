@@ -289,6 +289,7 @@ fn margins_are_met_at_equality_and_never_by_negative_equity() {
             initial_margin: 100,
             maintenance_margin: 100,
             loss: 0,
+            favour: 0,
         };
         assert_eq!(risk.meets_initial(), met);
         assert_eq!(risk.meets_maintenance(), Ok(met));
@@ -374,6 +375,7 @@ fn a_reducing_trade_cuts_margin_and_keeps_q_over_it() {
         initial_margin: 2 * maintenance_margin,
         maintenance_margin,
         loss: 0,
+        favour: 0,
     };
     const WORSE: Result<()> = Err(EngineError::TradeWorsensRisk);
     const MORE: Result<()> = Err(EngineError::BelowInitialMargin);
@@ -407,6 +409,7 @@ fn on_credit_a_trade_costs_the_borrower_and_not_the_lender() {
         initial_margin: 2 * maintenance_margin,
         maintenance_margin,
         loss: 0,
+        favour: 0,
     };
     const WORSE: Result<()> = Err(EngineError::TradeWorsensRisk);
     // (before, after, what a liquidation would charge, verdict); Q over margin alone allows each.

@@ -206,17 +206,10 @@ pub(crate) fn cancel_order_by_client_id(
 }
 
 pub(crate) fn cancel_all_orders(ctx: Context<CancelOrder>, seat: u32, limit: u8) -> Result<()> {
-    let accounts = &ctx.accounts;
-    // On credit an account may only reduce, and anyone may see to it (spec §5).
-    let on_credit = load::<MarginAccount>(&accounts.margin_account)?.credit_principal != 0;
-    let (owner, which) = match accounts.authorize() {
-        Ok(owner) => (owner, Which::All),
-        Err(_) if on_credit => (accounts.margin_account.key.to_bytes(), Which::NotReduceOnly),
-        Err(error) => return Err(error),
-    };
-    let mut market = LoadedMarketMut::load(&accounts.market)?;
+    let owner = ctx.accounts.authorize()?;
+    let mut market = LoadedMarketMut::load(&ctx.accounts.market)?;
     let (count, lots) =
-        place::cancel_all(&mut market.get(), seat, &owner, which, limit).anchor()?;
+        place::cancel_all(&mut market.get(), seat, &owner, Which::All, limit).anchor()?;
     emit!(OrdersCancelled {
         version: EVENT_VERSION,
         market: *ctx.accounts.market.key,

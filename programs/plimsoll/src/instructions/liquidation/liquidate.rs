@@ -5,7 +5,8 @@ use plimsoll_engine::credit::{draw, line};
 use plimsoll_engine::error::EngineError;
 use plimsoll_engine::fund;
 use plimsoll_engine::liquidation::{self, BookStep, Legs, Standing, CANCELS_MAX};
-use plimsoll_engine::place::{self, MatchPlan};
+use plimsoll_engine::book::arena::MarketMut;
+use plimsoll_engine::place::{self, MatchPlan, Which};
 use plimsoll_engine::state::{
     CreditLine, CreditVault, DefaultFund, Exchange, MarginAccount, OrderSide,
 };
@@ -21,8 +22,8 @@ use crate::instructions::environment;
 use crate::instructions::vault_cash::VaultCash;
 use crate::loaders::{load, load_mut, same_key, LoadedMarketMut};
 
-/// The account's other markets follow in the order of its entries; its orders leave the books of those
-/// that are passed writable.
+/// The account's other markets follow in the order of its entries; those in which its orders rest are
+/// writable.
 #[derive(Accounts)]
 pub struct Liquidate<'info> {
     /// CHECK: typed loader; address checked against the margin account.
@@ -95,23 +96,31 @@ pub(crate) fn liquidate<'info>(ctx: Context<'info, Liquidate<'info>>, shard: u8)
     let lapsed = credit.as_ref().is_some_and(|(line, _)| {
         line::lapsed(line, account.credit_principal, legs.reopened_at, env.now)
     });
-    Standing::of(&risk, lapsed, 0).anchor()?;
-    let mut done = Done::default();
-    done.cancelled = cancel(accounts, &mut loaded, &legs, &address, others)?;
-    done.drawn = accounts.draw(&mut account, credit.as_mut(), &legs, shard, &env)?;
-    if done.drawn == 0 {
+    let (which, liquidatable) = match Standing::of(&risk, lapsed, 0) {
+        Ok(_) => (Which::All, true),
+        // Its orders were margined by equity that is gone; only what reduces may stay.
+        Err(EngineError::NotLiquidatable) if !risk.meets_initial() => (Which::NotReduceOnly, false),
+        Err(error) => return Err(PlimsollError::from(error).into()),
+    };
+    let mut done = Done {
+        cancelled: cancel(accounts, &mut loaded, &legs, &address, others, which)?,
+        ..Done::default()
+    };
+    if liquidatable {
+        done.drawn = accounts.draw(&mut account, credit.as_mut(), &legs, shard, &env)?;
+    } else if done.cancelled == 0 {
+        return err!(PlimsollError::NotLiquidatable);
+    }
+    if done.drawn != 0 {
+        fund::clear_flag(&mut account);
+    } else if liquidatable {
         let lent = credit.as_ref().map(|(line, vault)| (&**line, &**vault));
         let standing = standing(&account, &legs, &risk, lent, &env)?;
         fund::flag(&mut account, env.now);
-        if done.cancelled < CANCELS_MAX {
-            done.book = reduce(accounts, &mut loaded, &legs, &standing, &env)?;
-        }
-        settle_flag(&mut account, &done, &env);
-        let header = loaded.get();
-        done.reimbursed =
-            accounts.reimburse(&mut account, &header.header.params, &done, env.now)?;
-    } else {
-        fund::clear_flag(&mut account);
+        done.book = reduce(accounts, &mut loaded, &legs, &standing, done.cancelled, &env)?;
+        settle_flag(&mut account, &done.book, &env);
+        let params = &loaded.get().header.params;
+        done.reimbursed = accounts.reimburse(&mut account, params, &done, env.now)?;
     }
     emit!(Liquidated {
         version: EVENT_VERSION,
@@ -255,7 +264,10 @@ impl<'info> Liquidate<'info> {
     }
 }
 
-/// Step 1: takes the account's orders off the books of every market that is passed writable.
+/// Step 1: takes the account's orders off the books, at most [`CANCELS_MAX`] of them.
+///
+/// # Errors
+/// `WrongMarketAccounts` when all are to go and rest in a market that was passed read-only.
 #[inline(never)]
 fn cancel<'info>(
     accounts: &Liquidate<'info>,
@@ -263,21 +275,23 @@ fn cancel<'info>(
     legs: &Legs,
     address: &[u8; 32],
     others: &'info [AccountInfo<'info>],
+    which: Which,
 ) -> Result<u8> {
     let mut cancelled = 0;
     for leg in legs.iter().filter(|leg| leg.orders != 0) {
         let left = CANCELS_MAX.saturating_sub(cancelled);
+        let take = |market: &mut MarketMut<'_>| {
+            liquidation::cancel_orders(market, leg, address, which, left).anchor()
+        };
         let count = if same_key(accounts.market.key, &leg.market) {
-            liquidation::cancel_orders(&mut loaded.get(), leg, address, left).anchor()?
+            take(&mut loaded.get())?
         } else {
             let info = others
                 .iter()
                 .find(|info| info.is_writable && same_key(info.key, &leg.market));
             match info {
-                Some(info) => {
-                    let mut other = LoadedMarketMut::load(info)?;
-                    liquidation::cancel_orders(&mut other.get(), leg, address, left).anchor()?
-                }
+                Some(info) => take(&mut LoadedMarketMut::load(info)?.get())?,
+                None if which == Which::All => return err!(PlimsollError::WrongMarketAccounts),
                 None => 0,
             }
         };
@@ -286,16 +300,25 @@ fn cancel<'info>(
     Ok(cancelled)
 }
 
-/// Step 3: reduces the leg that comes next, which must be the one in `market`.
+/// Step 3: reduces the leg that comes next, which must be the one in `market`, once no order is left.
 #[inline(never)]
 fn reduce(
     accounts: &Liquidate<'_>,
     loaded: &mut LoadedMarketMut<'_>,
     legs: &Legs,
     standing: &Standing,
+    cancelled: u8,
     env: &Env,
 ) -> Result<BookStep> {
-    let leg = legs.next().anchor()?;
+    let orders: u32 = legs.iter().map(|leg| u32::from(leg.orders)).sum();
+    if orders > u32::from(cancelled) {
+        return Ok(BookStep::default());
+    }
+    let leg = match legs.next() {
+        // Without a position there was nothing but orders.
+        Err(EngineError::NotLiquidatable) if cancelled != 0 => return Ok(BookStep::default()),
+        found => found.anchor()?,
+    };
     if !same_key(accounts.market.key, &leg.market) {
         return err!(PlimsollError::WrongMarketAccounts);
     }
@@ -345,11 +368,8 @@ fn emit_fills(
 }
 
 /// The takeover's clock starts when the book could not give what was to be closed.
-fn settle_flag(account: &mut MarginAccount, done: &Done, env: &Env) {
-    if done.cancelled >= CANCELS_MAX {
-        return;
-    }
-    if !done.book.book_ended {
+fn settle_flag(account: &mut MarginAccount, book: &BookStep, env: &Env) {
+    if !book.book_ended {
         account.takeover_started_at = 0;
     } else if account.takeover_started_at == 0 {
         account.takeover_started_at = env.now;

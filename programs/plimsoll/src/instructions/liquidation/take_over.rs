@@ -67,6 +67,7 @@ pub(crate) fn take_over<'info>(ctx: Context<'info, TakeOver<'info>>, lots_max: u
     let risk = risk_of(&account, &legs, env.now)?;
     let lent = credit.as_ref().map(|(line, vault)| (&**line, &**vault));
     let standing = standing(&account, &legs, &risk, lent, &env)?;
+    legs.check_no_orders().anchor()?;
     let leg = legs.next().anchor()?;
     if !same_key(accounts.market.key, &leg.market) {
         return err!(PlimsollError::WrongMarketAccounts);
