@@ -33,6 +33,7 @@ use commands::book::BookArgs;
 use commands::exchange::ExchangeCommand;
 use commands::history::HistoryArgs;
 use commands::keygen::KeygenArgs;
+use commands::liquidate::LiquidateArgs;
 use commands::market::MarketCommand;
 use commands::money::FaucetArgs;
 use commands::order::OrderCommand;
@@ -85,6 +86,8 @@ enum Command {
     /// Orders
     #[command(subcommand)]
     Order(OrderCommand),
+    /// Liquidate an account: reduce it in the book, take it over, tear it up; anyone may
+    Liquidate(LiquidateArgs),
     /// A market's book
     Book(BookArgs),
     /// A market's last trades
@@ -160,6 +163,7 @@ async fn on_a_cluster(session: &Session, command: Command) -> Result<()> {
         Command::Market(command) => commands::market::run(session, command).await,
         Command::Account(command) => commands::account::run(session, command).await,
         Command::Order(command) => commands::order::run(session, command).await,
+        Command::Liquidate(args) => commands::liquidate::run(session, args).await,
         Command::Book(args) => commands::book::run(session, args).await,
         Command::Trades(args) => commands::trades::run(session, args).await,
         Command::History(args) => commands::history::run(session, args).await,

@@ -1,6 +1,6 @@
 //! Whose margin account a command works on, and what the account is worth.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 use plimsoll_client::instructions::{other_markets, TradeAccounts};
 use plimsoll_client::preview::AccountView;
@@ -78,6 +78,15 @@ impl Trader {
     }
 }
 
+/// The margin account that a key names: itself, or that of an owner with this number.
+pub(crate) async fn named(session: &Session, key: &Pubkey, sub_account: u16) -> Result<Pubkey> {
+    let account = session.connection.margin_account(key).await;
+    if account.is_ok() {
+        return Ok(*key);
+    }
+    Ok(session.addresses()?.margin_account(key, sub_account))
+}
+
 /// Reads an account with its markets.
 pub(crate) async fn view(session: &Session, account: &Pubkey) -> Result<AccountView> {
     match session.connection.account_view(account).await {
@@ -100,17 +109,31 @@ pub(crate) async fn send(
         .connection
         .send(instructions, signers, session.send_options())
         .await;
-    sent.map_err(|error| {
-        let logs = match &error {
-            RpcError::Transaction { logs, .. } => logs.join("\n  "),
-            _ => String::new(),
-        };
-        let error = anyhow::Error::from(error);
-        if logs.is_empty() {
-            error
-        } else {
-            error.context(format!("the program's log:\n  {logs}"))
-        }
-    })
-    .with_context(|| format!("{doing} was refused"))
+    sent.map_err(|error| refused(doing, error))
+}
+
+/// Only simulates: what would be refused is refused by name before anybody is asked.
+pub(crate) async fn simulate(
+    session: &Session,
+    doing: &str,
+    instructions: &[Instruction],
+    signers: &[&Keypair],
+) -> Result<()> {
+    let simulated = session.connection.simulate(instructions, signers).await;
+    simulated.map_err(|error| refused(doing, error))?;
+    Ok(())
+}
+
+fn refused(doing: &str, error: RpcError) -> anyhow::Error {
+    let logs = match &error {
+        RpcError::Transaction { logs, .. } => logs.join("\n  "),
+        _ => String::new(),
+    };
+    let error = anyhow::Error::from(error);
+    let error = if logs.is_empty() {
+        error
+    } else {
+        error.context(format!("the program's log:\n  {logs}"))
+    };
+    error.context(format!("{doing} was refused"))
 }

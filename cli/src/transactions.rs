@@ -4,7 +4,7 @@
 
 use anyhow::{Context, Result};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use plimsoll_client::events::{from_logs, Event};
+use plimsoll_client::events::{of_program, Event, ProgramLog};
 use solana_client::rpc_client::GetConfirmedSignaturesForAddress2Config;
 use solana_client::rpc_config::RpcTransactionConfig;
 use solana_commitment_config::CommitmentConfig;
@@ -31,6 +31,8 @@ pub(crate) struct PastTransaction {
     /// The block's time, Unix seconds.
     pub(crate) time: Option<i64>,
     pub(crate) events: Vec<Event>,
+    /// Every event is there: the log was not cut off and holds none that this build does not know.
+    pub(crate) complete: bool,
 }
 
 /// The last transactions that name `address`, oldest first, at most `limit` of them.
@@ -50,31 +52,106 @@ pub(crate) async fn last(
     Ok(transactions)
 }
 
+/// The transactions that name `address`, oldest first, back to the one at which `reached` says that it is
+/// far enough, at most `limit` of them. One that the node no longer has is there without its events.
+pub(crate) async fn back_to(
+    session: &Session,
+    address: &Pubkey,
+    limit: usize,
+    mut reached: impl FnMut(&PastTransaction) -> bool,
+) -> Result<Vec<PastTransaction>> {
+    let mut found: Vec<PastTransaction> = Vec::new();
+    let mut before = None;
+    'pages: while found.len() < limit {
+        let page = page(session, address, before, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        before = Some(last.signature);
+        let full = page.len() == PAGE;
+        let listed = page.into_iter().filter(|entry| entry.succeeded);
+        let mut read = stream::iter(listed)
+            .map(|entry| async move {
+                let transaction = one(session, entry.signature).await?;
+                Ok::<_, anyhow::Error>(transaction.unwrap_or_else(|| entry.without_events()))
+            })
+            .buffered(AT_ONCE);
+        while let Some(transaction) = read.try_next().await? {
+            let far_enough = reached(&transaction);
+            found.push(transaction);
+            if far_enough || found.len() == limit {
+                break 'pages;
+            }
+        }
+        if !full {
+            break;
+        }
+        let sentence = format!("{} transactions of {address} read", found.len());
+        session.output.progress(&sentence);
+    }
+    found.reverse();
+    Ok(found)
+}
+
+/// A transaction as a list names it.
+struct Listed {
+    signature: Signature,
+    slot: u64,
+    time: Option<i64>,
+    succeeded: bool,
+}
+
+impl Listed {
+    fn without_events(&self) -> PastTransaction {
+        PastTransaction {
+            signature: self.signature.to_string(),
+            slot: self.slot,
+            time: self.time,
+            events: Vec::new(),
+            complete: false,
+        }
+    }
+}
+
+/// Up to `limit` transactions before `before`, newest first.
+async fn page(
+    session: &Session,
+    address: &Pubkey,
+    before: Option<Signature>,
+    limit: usize,
+) -> Result<Vec<Listed>> {
+    let config = GetConfirmedSignaturesForAddress2Config {
+        before,
+        until: None,
+        limit: Some(limit),
+        commitment: Some(CommitmentConfig::confirmed()),
+    };
+    let page = session
+        .connection
+        .rpc()
+        .get_signatures_for_address_with_config(address, config)
+        .await
+        .with_context(|| format!("{} does not list transactions of {address}", session.url))?;
+    let listed = page.into_iter().map(|entry| {
+        Ok(Listed {
+            signature: entry.signature.parse().context("a signature")?,
+            slot: entry.slot,
+            time: entry.block_time,
+            succeeded: entry.err.is_none(),
+        })
+    });
+    listed.collect()
+}
+
 /// Newest first; failed transactions changed nothing and are left out.
 async fn signatures(session: &Session, address: &Pubkey, limit: usize) -> Result<Vec<Signature>> {
     let mut found = Vec::new();
     let mut before = None;
     while found.len() < limit {
         let wanted = PAGE.min(limit.saturating_sub(found.len()));
-        let config = GetConfirmedSignaturesForAddress2Config {
-            before,
-            until: None,
-            limit: Some(wanted),
-            commitment: Some(CommitmentConfig::confirmed()),
-        };
-        let page = session
-            .connection
-            .rpc()
-            .get_signatures_for_address_with_config(address, config)
-            .await
-            .with_context(|| format!("{} does not list transactions of {address}", session.url))?;
+        let page = page(session, address, before, wanted).await?;
         let Some(last) = page.last() else { break };
-        before = Some(last.signature.parse().context("a signature")?);
-        for entry in &page {
-            if entry.err.is_none() {
-                found.push(entry.signature.parse().context("a signature")?);
-            }
-        }
+        before = Some(last.signature);
+        let succeeded = page.iter().filter(|entry| entry.succeeded);
+        found.extend(succeeded.map(|entry| entry.signature));
         if page.len() < wanted {
             break;
         }
@@ -109,14 +186,15 @@ async fn one(session: &Session, signature: Signature) -> Result<Option<PastTrans
     let Ok(found) = found else {
         return Ok(None);
     };
-    let logs = match found.transaction.meta.map(|meta| meta.log_messages) {
-        Some(OptionSerializer::Some(logs)) => logs,
-        _ => Vec::new(),
+    let log = match found.transaction.meta.map(|meta| meta.log_messages) {
+        Some(OptionSerializer::Some(logs)) => of_program(&session.config.program()?, &logs),
+        _ => ProgramLog::default(),
     };
     Ok(Some(PastTransaction {
         signature: signature.to_string(),
         slot: found.slot,
         time: found.block_time,
-        events: from_logs(&logs),
+        events: log.events,
+        complete: log.complete,
     }))
 }

@@ -3,6 +3,10 @@
 //! INV-1 (spec §4): the shards hold exactly what is owed to margin accounts, pools, default fund, keeper
 //! pool and treasury. A token sent to a shard outside a deposit is owed to nobody; that surplus is
 //! reported, and is an error unless it is expected.
+//!
+//! The receipts of loss events (spec §9) are in [`adl`].
+
+mod adl;
 
 use anyhow::{bail, ensure, Context, Result};
 use clap::{Args, Subcommand};
@@ -29,6 +33,8 @@ const ATTEMPT_WAIT: std::time::Duration = std::time::Duration::from_millis(500);
 pub(crate) enum AuditCommand {
     /// The custody equation (INV-1): fails if it does not hold
     Custody(CustodyArgs),
+    /// The receipts of a market's loss events: fails at the first that does not hold
+    Adl(adl::AdlArgs),
 }
 
 /// Arguments of `plimsoll audit custody`.
@@ -42,6 +48,7 @@ pub(crate) struct CustodyArgs {
 pub(crate) async fn run(session: &Session, command: AuditCommand) -> Result<()> {
     match command {
         AuditCommand::Custody(args) => custody(session, &args).await,
+        AuditCommand::Adl(args) => adl::run(session, &args).await,
     }
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod doctor;
 pub(crate) mod exchange;
 pub(crate) mod history;
 pub(crate) mod keygen;
+pub(crate) mod liquidate;
 #[cfg(feature = "localnet")]
 pub(crate) mod localnet;
 pub(crate) mod market;

@@ -6,7 +6,9 @@
 
 use std::time::Duration;
 
-use plimsoll_engine::state::{DefaultFund, Exchange, MarginAccount, MarkAccount};
+use plimsoll_engine::state::{
+    CreditLine, CreditVault, DefaultFund, Exchange, MarginAccount, MarkAccount, VaultStake,
+};
 use solana_client::nonblocking::rpc_client::RpcClient;
 use solana_client::rpc_config::RpcSimulateTransactionConfig;
 use solana_commitment_config::CommitmentConfig;
@@ -250,6 +252,21 @@ impl Connection {
     /// A margin account.
     pub async fn margin_account(&self, address: &Pubkey) -> Result<MarginAccount, RpcError> {
         self.account(address, accounts::margin_account).await
+    }
+
+    /// A credit line.
+    pub async fn credit_line(&self, address: &Pubkey) -> Result<CreditLine, RpcError> {
+        self.account(address, accounts::credit_line).await
+    }
+
+    /// A credit vault.
+    pub async fn credit_vault(&self, address: &Pubkey) -> Result<CreditVault, RpcError> {
+        self.account(address, accounts::credit_vault).await
+    }
+
+    /// A provider's stake in a credit vault.
+    pub async fn vault_stake(&self, address: &Pubkey) -> Result<VaultStake, RpcError> {
+        self.account(address, accounts::vault_stake).await
     }
 
     /// A market with its arena.

@@ -24,6 +24,7 @@ fn transaction(time: i64, event: Event) -> PastTransaction {
         slot: 1,
         time: Some(time),
         events: vec![event],
+        complete: true,
     }
 }
 
