@@ -81,7 +81,7 @@ pub fn tear_up(
     Ok(receipt)
 }
 
-/// Closes a position of less than one lot, which ADL left, at the mark plus the taker fee: a uniform event
+/// Closes a position of less than one lot, or shares of less than an atom, which ADL left, at the mark plus the taker fee: a uniform event
 /// without a loss; anyone may. Rounded against the holder (spec §4).
 ///
 /// # Errors
@@ -93,7 +93,8 @@ pub fn close_remainder(
     env: &Env,
 ) -> Result<Receipt> {
     let lot = market.header.params.base_atoms_per_lot;
-    if leg.held.base == 0 || leg.size() >= lot {
+    let nothing = arena::seat(market.blocks, leg.seat)?.shares == 0;
+    if nothing || leg.size() >= lot {
         return Err(EngineError::PositionNotARemainder);
     }
     if !leg.closable {
