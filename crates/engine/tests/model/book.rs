@@ -43,10 +43,14 @@ pub struct StepModel {
 pub struct Outcome {
     pub steps: Vec<StepModel>,
     pub filled: u64,
+    /// Σ lots × ticks of the fills.
+    pub lot_ticks: u128,
     pub decremented: u64,
     /// Lots that rest, and at what price.
     pub rests: u64,
     pub price: u64,
+    /// Stopped at the most steps while the book went on.
+    pub exhausted: bool,
 }
 
 /// Who asks and who owns what: positions in whole lots, owners by account.
@@ -54,7 +58,12 @@ pub struct Parties<'a> {
     pub taker: usize,
     pub owners: &'a [u8],
     pub lots: &'a dyn Fn(usize) -> i128,
+    /// Whose seat is further behind than a fill may walk.
+    pub behind: &'a dyn Fn(usize) -> bool,
     pub now: i64,
+    /// Of a liquidation: lots that the whole order comes to, by what was filled (lots, lots × ticks) and
+    /// the next price. Nobody's orders are kept apart from it then.
+    pub size: Option<&'a dyn Fn(u64, u128, u64) -> u64>,
 }
 
 impl BookModel {
@@ -108,12 +117,13 @@ impl BookModel {
             price: request.price.0,
             ..Outcome::default()
         };
+        let mut lots = lots;
         let mut may_rest = !matches!(
             kind,
             TimeInForce::ImmediateOrCancel | TimeInForce::FillOrKill
         );
         for resting in self.side(!buys) {
-            let open = lots - out.filled - out.decremented;
+            let mut open = lots - out.filled - out.decremented;
             let crosses = if buys {
                 resting.price <= request.price.0
             } else {
@@ -124,6 +134,7 @@ impl BookModel {
             }
             if out.steps.len() >= usize::from(request.steps_max).min(32) {
                 may_rest = false;
+                out.exhausted = true;
                 break;
             }
             let mut step = StepModel {
@@ -152,7 +163,14 @@ impl BookModel {
                 }
                 _ => {}
             }
-            if parties.owners[resting.account] == parties.owners[parties.taker] {
+            let related = parties.owners[resting.account] == parties.owners[parties.taker];
+            if let Some(size) = parties.size {
+                lots = size(out.filled, out.lot_ticks, resting.price);
+                open = lots - out.filled;
+                if open == 0 {
+                    break;
+                }
+            } else if related {
                 let same = resting.account == parties.taker;
                 step.own = true;
                 match request.self_trade {
@@ -167,6 +185,10 @@ impl BookModel {
                         break;
                     }
                 }
+                out.steps.push(step);
+                continue;
+            }
+            if (parties.behind)(resting.account) {
                 out.steps.push(step);
                 continue;
             }
@@ -190,6 +212,7 @@ impl BookModel {
             }
             step.trades = true;
             out.filled += step.lots;
+            out.lot_ticks += u128::from(step.lots) * u128::from(resting.price);
             out.steps.push(step);
         }
         if kind == TimeInForce::FillOrKill && out.filled != lots {

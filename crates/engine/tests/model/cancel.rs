@@ -1,6 +1,7 @@
 //! Orders that leave the book without a fill.
 
-use plimsoll_engine::{place, EngineError};
+use plimsoll_engine::place;
+use plimsoll_engine::EngineError;
 
 use super::{address_of, World};
 
@@ -64,7 +65,8 @@ impl World {
                     state.book.of(account).iter().map(|o| o.sequence).collect();
                 mine.sort_unstable_by(|a, b| b.cmp(a));
                 mine.truncate(2);
-                let (count, _) = place::cancel_all(&mut state.get(), index, &owner, 2)?;
+                let (count, _) =
+                    place::cancel_all(&mut state.get(), index, &owner, place::Which::All, 2)?;
                 assert_eq!(usize::from(count), mine.len());
                 mine
             }

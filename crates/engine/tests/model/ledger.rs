@@ -1,4 +1,4 @@
-//! Money without roundings: quotes in units of 10^-6 · 2^-64 quote atoms, margin in big integers.
+//! Money without roundings: quotes in units of 10^-6 · 2^-128 quote atoms, margin in big integers.
 
 use num_bigint::BigInt;
 use plimsoll_engine::state::MarketParams;
@@ -7,9 +7,20 @@ pub fn big(value: impl Into<BigInt>) -> BigInt {
     value.into()
 }
 
-/// Units of an exact quote in one quote atom.
+/// Units of an exact quote in one quote atom: fine enough for a share's part of a price (2^-94), for
+/// funding of a part of an atom (2^-126), and for fees.
 pub fn unit() -> BigInt {
-    big(1_000_000) << 64
+    big(1_000_000) << 128
+}
+
+/// ppm of an amount, [`unit`]s.
+pub fn ppm(amount: &BigInt, ppm: u32) -> BigInt {
+    (amount * ppm) << 128
+}
+
+/// Value of shares × scale (2^-62 base atoms) at a Q.32 price, [`unit`]s, exact.
+pub fn exact_value(parts: &BigInt, mark: u64) -> BigInt {
+    (parts * mark * 1_000_000) << 34
 }
 
 pub fn ceil(a: BigInt, b: impl Into<BigInt>) -> BigInt {
@@ -30,11 +41,21 @@ pub fn floor(a: BigInt, b: impl Into<BigInt>) -> BigInt {
 /// One account's place in one market.
 #[derive(Clone, Default)]
 pub struct SeatModel {
+    /// Whole base atoms.
     pub base: i128,
+    /// Fraction of a base atom behind them, 2^-62 atoms: a long's hidden asset, a short's hidden debt.
+    pub hidden: BigInt,
     /// Exact claim, [`unit`]s of an atom.
     pub quote: BigInt,
-    /// Times at which the engine may have rounded this seat's claim.
-    pub roundings: u64,
+    /// The same as the seat shows it, quote atoms.
+    pub claimed: BigInt,
+    /// Shares of the side's running epoch.
+    pub shares: BigInt,
+    pub short: bool,
+    /// Epoch ends between the seat and its side.
+    pub behind: u32,
+    /// This step gave it new shares: a long's hidden fraction may have grown by under an atom.
+    pub entered: bool,
     pub slots: usize,
     pub bid_lots: u64,
     pub ask_lots: u64,
@@ -73,14 +94,50 @@ impl SeatModel {
     }
 }
 
+impl SeatModel {
+    /// |position| in 2^-62 base atoms.
+    pub fn parts(&self) -> BigInt {
+        (big(self.base.abs()) << 62) + &self.hidden
+    }
+
+    /// All that it is worth at a mark, the hidden fraction too, [`unit`]s.
+    pub fn wealth(&self, mark: u64) -> BigInt {
+        let value = exact_value(&self.parts(), mark);
+        if self.short {
+            &self.quote - value
+        } else {
+            &self.quote + value
+        }
+    }
+
+    /// A fill: `base` more or less, for exact `cash` and `fee` ([`unit`]s). The fraction behind a whole
+    /// base ends with it: a long forfeits it, a short's debt is paid at the mark.
+    pub fn fill(&mut self, base: i128, cash: &BigInt, fee: &BigInt, mark: u64) {
+        if self.short {
+            self.quote -= exact_value(&self.hidden, mark);
+        }
+        self.hidden = big(0);
+        self.base += base;
+        self.quote += cash - fee;
+        if self.base != 0 {
+            self.short = self.base < 0;
+        }
+        self.entered = true;
+    }
+}
+
 /// Risk of a leg or a sum of legs.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Risk {
+    /// e and, of a whole account, Q.
     pub equity: BigInt,
+    pub with_credit: BigInt,
     pub equity_initial: BigInt,
     pub initial: BigInt,
     pub maintenance: BigInt,
     pub loss: BigInt,
+    /// Part of e that stale indices give the holder.
+    pub favour: BigInt,
 }
 
 impl Risk {
@@ -90,6 +147,7 @@ impl Risk {
         self.initial += &other.initial;
         self.maintenance += &other.maintenance;
         self.loss += &other.loss;
+        self.favour += &other.favour;
     }
 
     pub fn meets_initial(&self) -> bool {
@@ -155,7 +213,9 @@ pub fn leg(at: &Quote<'_>, seat: &SeatModel, claimed: &BigInt) -> Risk {
         (big(0), big(0))
     };
     Risk {
-        equity: &claim + up,
+        equity: &claim + &up,
+        favour: up,
+        with_credit: big(0),
         equity_initial: four_fifths(&claim - down),
         initial: ceil(notional(worst) * &fraction, 1_000_000) + resting,
         maintenance: ceil(notional(size) * f_size(size), 2_000_000),
@@ -167,6 +227,10 @@ pub fn leg(at: &Quote<'_>, seat: &SeatModel, claimed: &BigInt) -> Risk {
 #[derive(Clone, Default)]
 pub struct CashModel {
     pub collateral: BigInt,
+    /// D, interest owed and lien.
+    pub credit: BigInt,
+    pub interest: BigInt,
+    pub lien: BigInt,
     /// (interval, amount), oldest first.
     pub gains: Vec<(i64, BigInt)>,
 }
@@ -195,8 +259,10 @@ impl CashModel {
 
     pub fn risk(&self, legs: &Risk, now: i64) -> Risk {
         let mut risk = legs.clone();
-        risk.equity += &self.collateral;
-        risk.equity_initial += &self.collateral - ceil(self.unaged(now), 5);
+        let own = &self.collateral - &self.interest;
+        risk.equity_initial += &own - ceil(self.unaged(now), 5);
+        risk.equity += own;
+        risk.with_credit = &risk.equity + &self.credit;
         risk
     }
 }

@@ -3,18 +3,22 @@
 pub mod book;
 pub mod cancel;
 pub mod check;
+pub mod collusion;
+pub mod exit;
 pub mod feeds;
 pub mod ledger;
+pub mod losses;
 pub mod orders;
+pub mod prices;
+pub mod shares;
 pub mod steps;
 
 use std::collections::BTreeMap;
 
 use bytemuck::Zeroable;
 use num_bigint::BigInt;
-use plimsoll_engine::book::arena::MarketMut;
+use plimsoll_engine::book::arena::{MarketMut, MarketRef};
 use plimsoll_engine::place::MatchPlan;
-use plimsoll_engine::position;
 use plimsoll_engine::seats::{self, MarketIdentity};
 use plimsoll_engine::state::{
     Block, DefaultFund, Exchange, MarginAccount, MarketHeader, MarketParams, MarketStatus, Seat,
@@ -26,9 +30,28 @@ use book::BookModel;
 use ledger::{big, leg, CashModel, Quote, Risk, SeatModel};
 
 pub const START: i64 = 1_760_131_260;
-pub const CAPACITY: u32 = 13 + 8 * 5;
+
+/// What a world has beside the foundation: nothing, or losses as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    pub losses: bool,
+    /// The default fund's start, quote atoms.
+    pub fund: u64,
+}
+
+pub const FOUNDATION: Shape = Shape {
+    losses: false,
+    fund: 0,
+};
+pub const LOSSES: Shape = Shape {
+    losses: true,
+    fund: 3_000_000,
+};
+/// Nothing stands between a loss and the other side.
+pub const BARE: Shape = Shape { fund: 0, ..LOSSES };
 
 /// A generator that anyone can repeat from its seed.
+#[derive(Clone)]
 pub struct Random(u64);
 
 impl Random {
@@ -56,6 +79,7 @@ impl Random {
     }
 }
 
+#[derive(Clone)]
 pub struct Market {
     pub header: MarketHeader,
     pub blocks: Vec<Block>,
@@ -65,9 +89,14 @@ pub struct Market {
     pub book: BookModel,
     pub pool: BigInt,
     pub fees: BigInt,
-    /// Touches that may each have left a part of an atom in the pool.
-    pub roundings: u64,
+    pub liquidation_fees: BigInt,
+    pub contributions: BigInt,
+    pub deficit: BigInt,
+    /// Highest mark since the first loss event, Q.32.
+    pub highest_mark: u64,
     pub claim_unpaid_at: i64,
+    /// Where the price began, ticks; it stays within a factor of it.
+    pub start: u64,
     /// Price around which people quote, ticks.
     pub around: u64,
     pub lots: u64,
@@ -81,6 +110,13 @@ impl Market {
         }
     }
 
+    pub fn read(&self) -> MarketRef<'_> {
+        MarketRef {
+            header: &self.header,
+            blocks: &self.blocks,
+        }
+    }
+
     pub fn seat(&self, index: u32) -> Seat {
         *self.blocks[index as usize].view::<Seat>().unwrap()
     }
@@ -90,21 +126,39 @@ impl Market {
     }
 
     pub fn quote(&self, now: i64) -> Quote<'_> {
-        let longs = self
-            .seats
-            .values()
-            .map(|seat| seat.base.max(0))
-            .sum::<i128>();
+        let open = shares::larger_open_interest(&self.header);
         Quote {
             params: &self.header.params,
             mark: self.header.prices.mark,
-            open_interest: longs as u64,
+            open_interest: u64::try_from(open).unwrap(),
             stale: self.stale(now),
+        }
+    }
+
+    /// Takes every seat's claim and fraction as the engine's bytes have them now.
+    pub fn resync(&mut self, entries: &[(usize, u32)]) {
+        for (account, index) in entries {
+            let raw = self.seat(*index);
+            let read = shares::read(&self.header, &self.blocks, &raw);
+            let seat = self.seats.get_mut(account).unwrap();
+            seat.base = read.base;
+            seat.hidden = read.hidden;
+            seat.quote = read.quote;
+            seat.claimed = read.claimed;
+            seat.shares = read.shares;
+            seat.behind = read.behind;
+            seat.short = raw.side == 1;
+            seat.entered = false;
         }
     }
 }
 
+/// One payment of the default fund: when, for which market, quote atoms.
+pub type FundPayment = (i64, usize, u64);
+
+#[derive(Clone)]
 pub struct World {
+    pub shape: Shape,
     pub random: Random,
     pub env: Env,
     pub markets: Vec<Market>,
@@ -115,6 +169,9 @@ pub struct World {
     pub fund: DefaultFund,
     /// What the custody shards hold.
     pub tokens: BigInt,
+    /// What the treasury may ever have got: its part of ordinary fees.
+    pub treasury_total: BigInt,
+    pub payments: Vec<FundPayment>,
     pub plan: MatchPlan,
     pub counts: BTreeMap<String, u64>,
 }
@@ -168,7 +225,15 @@ fn params(lot: u64, tick: u64, cap_lots: u64) -> MarketParams {
 }
 
 impl World {
-    pub fn new(seed: u64) -> Self {
+    pub fn new(seed: u64, shape: Shape) -> Self {
+        // The last two accounts of the foundation have one owner. With losses the last of all is the
+        // keeper's.
+        let mut owners = vec![1, 2, 3, 4, 5, 6, 6];
+        let mut capacity = 13 + 8 * 5;
+        if shape.losses {
+            owners.extend([7, 8, 9, 10, 11]);
+            capacity += 30;
+        }
         let env = Env {
             now: START,
             slot: 400,
@@ -188,10 +253,15 @@ impl World {
                 exchange: [0xE0; 32],
                 mark_account: [0xD0 + number as u8; 32],
                 mark_bump: 254,
-                capacity: CAPACITY,
+                capacity,
             };
             let mut header = MarketHeader::zeroed();
-            let params = params(lot, tick, cap_lots);
+            let mut params = params(lot, tick, cap_lots);
+            if shape.losses {
+                params.slice_lots_max = cap_lots / 8;
+                params.reimbursement_cap = 2_000;
+                params.default_fund_budget_ppm = 200_000;
+            }
             seats::create_market(&mut header, &identity, &params, &env).unwrap();
             header.status = MarketStatus::Active.byte();
             let price = params.lot_sizes().price_floor(Ticks(around)).unwrap().0;
@@ -199,14 +269,18 @@ impl World {
             (header.prices.mark_time, header.prices.index_time) = (START, START);
             Market {
                 header,
-                blocks: vec![Block::zeroed(); CAPACITY as usize],
+                blocks: vec![Block::zeroed(); capacity as usize],
                 key: [0xF0 + number as u8; 32],
                 seats: BTreeMap::new(),
                 book: BookModel::default(),
                 pool: big(0),
                 fees: big(0),
-                roundings: 0,
+                liquidation_fees: big(0),
+                contributions: big(0),
+                deficit: big(0),
+                highest_mark: 0,
                 claim_unpaid_at: 0,
+                start: around,
                 around,
                 lots: cap_lots / 6,
             }
@@ -215,23 +289,47 @@ impl World {
         exchange.fee_default_fund_ppm = 400_000;
         exchange.fee_keeper_pool_ppm = 200_000;
         exchange.fee_treasury_ppm = 400_000;
-        // The last two accounts have one owner.
-        let owners = vec![1, 2, 3, 4, 5, 6, 6];
         let accounts = owners.iter().map(|owner| {
             let mut account = MarginAccount::zeroed();
             account.owner = [*owner; 32];
             account
         });
+        let mut fund = DefaultFund::zeroed();
+        let mut random = Random::new(seed);
+        let mut markets: Vec<Market> = markets.collect();
+        if shape.losses {
+            // As earlier contributions and earlier loss events would have left them.
+            fund.balance = shape.fund;
+            fund.keeper_pool = 50_000;
+            for market in &mut markets {
+                let header = &mut market.header;
+                if random.one_in(2) {
+                    continue;
+                }
+                header.losses.receipts = 1;
+                market.highest_mark = header.prices.mark;
+                for side in &mut header.sides {
+                    side.scale = random.between(1 << 49, 1 << 62);
+                    let steps = [1_u64 << 62, 1 << 61, 1 << 50];
+                    side.cash_index[0] = steps[random.below(3) as usize] + random.below(1 << 50);
+                    side.epoch = random.below(3) as u32;
+                }
+            }
+        }
+        let tokens = big(fund.balance) + fund.keeper_pool;
         Self {
-            random: Random::new(seed),
+            shape,
+            random,
             env,
-            markets: markets.collect(),
+            markets,
             accounts: accounts.collect(),
             cash: vec![CashModel::default(); owners.len()],
             owners,
             exchange,
-            fund: DefaultFund::zeroed(),
-            tokens: big(0),
+            fund,
+            tokens,
+            treasury_total: big(0),
+            payments: Vec::new(),
             plan: MatchPlan::default(),
             counts: BTreeMap::new(),
         }
@@ -242,12 +340,32 @@ impl World {
         Some(self.accounts[account].entries[entry].seat)
     }
 
-    /// The claim that the engine shows, cash index included, quote atoms.
+    /// The claim that the seat shows, cash index included, quote atoms.
     pub fn claimed(&self, account: usize, market: usize) -> BigInt {
-        let index = self.seat_index(account, market).unwrap();
-        let market = &self.markets[market];
-        let held = position::holding(&market.seat(index), &market.header.sides).unwrap();
-        big(held.quote)
+        self.markets[market].seats[&account].claimed.clone()
+    }
+
+    /// Accounts with a seat in the market, and its block.
+    pub fn entries(&self, market: usize) -> Vec<(usize, u32)> {
+        let seats = self.markets[market].seats.keys();
+        seats
+            .map(|account| (*account, self.seat_index(*account, market).unwrap()))
+            .collect()
+    }
+
+    pub fn resync(&mut self, market: usize) {
+        let entries = self.entries(market);
+        self.markets[market].resync(&entries);
+    }
+
+    /// One of its seats, but that in the market `without`, is further behind than a touch may walk:
+    /// nothing that reads it goes on.
+    pub fn too_far(&self, account: usize, without: Option<usize>) -> bool {
+        let markets = self.markets.iter().enumerate();
+        markets
+            .filter(|(number, _)| Some(*number) != without)
+            .filter_map(|(_, market)| market.seats.get(&account))
+            .any(|seat| seat.behind > 5)
     }
 
     pub fn leg(&self, account: usize, market: usize) -> Risk {

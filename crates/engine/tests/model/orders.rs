@@ -3,22 +3,23 @@
 use num_bigint::BigInt;
 use plimsoll_engine::cash::account_cash;
 use plimsoll_engine::place::{self, OrderRequest, SelfTrade, StepKind, TimeInForce, Trader};
-use plimsoll_engine::risk::{LegRisk, Resting};
 use plimsoll_engine::state::OrderSide;
 use plimsoll_engine::units::{BaseLots, Ticks};
-use plimsoll_engine::{position, risk, EngineError};
+use plimsoll_engine::EngineError;
 
 use super::book::{OrderModel, Outcome, Parties, StepModel};
-use super::ledger::{big, ceil, leg, unit, Quote, Risk};
+use super::ledger::{big, ceil, floor, leg, ppm, unit, value, Quote, Risk};
+use super::shares;
 use super::{address_of, World};
 
-fn fee(cash: &BigInt, ppm: u32) -> BigInt {
+pub fn fee(cash: &BigInt, ppm: u32) -> BigInt {
     ceil(cash * ppm, 1_000_000)
 }
 
 impl World {
     pub fn random_order(&mut self, market: usize) -> OrderRequest {
         let (around, lots) = (self.markets[market].around, self.markets[market].lots);
+        let losses = self.shape.losses;
         let random = &mut self.random;
         let side = if random.one_in(2) {
             OrderSide::Bid
@@ -35,6 +36,7 @@ impl World {
         let lots = match random.below(12) {
             0 => 1,
             1 => random.between(1, lots * 6),
+            2..=5 if losses => random.between(2, lots * 2),
             _ => random.between(2, lots),
         };
         let time_in_force = match random.below(14) {
@@ -81,11 +83,17 @@ impl World {
         let (state, now) = (&self.markets[market], self.env.now);
         let params = &state.header.params;
         let buys = request.side == OrderSide::Bid;
+        if self.too_far(account, Some(market)) {
+            return Err(EngineError::EpochBehind);
+        }
         if request.expires_at != 0 && request.expires_at <= now {
             return Err(EngineError::ExpiryInThePast);
         }
         if !request.reduce_only && state.stale(now) {
             return Err(EngineError::IndexStale);
+        }
+        if state.seats[&account].behind > 5 {
+            return Err(EngineError::EpochBehind);
         }
         let lot = i128::from(params.base_atoms_per_lot);
         let held_lots = |who: usize| state.seats[&who].base / lot;
@@ -106,7 +114,9 @@ impl World {
             taker: account,
             owners: &self.owners,
             lots: &held_lots,
+            behind: &|who: usize| state.seats[&who].behind > 5,
             now,
+            size: None,
         };
         let out = state.book.outcome(request, lots, &parties)?;
         let own = |s: &&StepModel| s.order.account == account && s.removes;
@@ -139,15 +149,17 @@ impl World {
             bases.values().map(|base| (*base).max(0)).sum()
         };
         let before = longs(&bases);
+        let open = shares::larger_open_interest(&state.header);
         for step in out.steps.iter().filter(|step| step.trades) {
             *bases.get_mut(&account).unwrap() += sign * i128::from(step.lots);
             *bases.get_mut(&step.order.account).unwrap() -= sign * i128::from(step.lots);
         }
-        let after = longs(&bases);
-        if after > before && after > i128::from(state.header.params.open_interest_max) {
+        let rise = longs(&bases) - before;
+        let after = open + rise;
+        if rise > 0 && after > big(state.header.params.open_interest_max) {
             return Err(EngineError::OpenInterestCapExceeded);
         }
-        Ok(after as u64)
+        Ok(u64::try_from(after).unwrap())
     }
 
     fn foretell_margin(
@@ -195,29 +207,42 @@ impl World {
             self.cash[account].risk(&legs, now)
         };
         let after = risk(&seat, &claimed);
-        if after.meets_initial() || (out.filled == 0 && out.rests == 0) {
+        let credit = self.cash[account].credit > big(0);
+        if (after.meets_initial() && !credit) || (out.filled == 0 && out.rests == 0) {
             return Ok(());
         }
         let before = risk(&before_seat, &before_claimed);
-        let reducing = |after: &Risk| {
+        // What liquidating as much would charge.
+        let cost = |to: i128| {
+            let closed = (before_seat.base.abs() - to.abs()).max(0);
+            let notional = -value(-closed, state.header.prices.mark);
+            let rate = params.taker_fee_ppm + params.liquidation_contribution_ppm;
+            ceil(notional * rate, 1_000_000)
+        };
+        let reducing = |after: &Risk, to: i128| {
             if after.maintenance >= before.maintenance || after.initial > before.initial {
                 return Err(EngineError::BelowInitialMargin);
             }
-            let keeps = &after.equity * &before.maintenance >= &before.equity * &after.maintenance;
-            if before.equity > big(0) && after.equity >= big(0) && keeps {
+            let (q, then) = (&before.with_credit, &after.with_credit);
+            let keeps = then * &before.maintenance >= q * &after.maintenance;
+            let own = before.equity.clone().max(big(0));
+            let cut = &before.maintenance - &after.maintenance;
+            let share = floor(own * cut, before.maintenance.clone());
+            let pays = &before.equity - &after.equity <= share.max(cost(to));
+            if *q > big(0) && *then >= big(0) && keeps && (pays || !credit) {
                 return Ok(());
             }
             Err(EngineError::TradeWorsensRisk)
         };
         if out.filled != 0 {
-            reducing(&after)?;
+            reducing(&after, seat.base)?;
         }
         if out.rests != 0 {
             let cash = cash_of(out.rests, out.price);
             let mut filled = older;
             filled.base += sign * i128::from(out.rests) * lot;
             let left = claimed - &cash * sign - fee(&cash, params.maker_fee_ppm);
-            reducing(&risk(&filled, &left))?;
+            reducing(&risk(&filled, &left), filled.base)?;
             if !request.reduce_only {
                 return Err(EngineError::TradeWorsensRisk);
             }
@@ -225,35 +250,36 @@ impl World {
         Ok(())
     }
 
-    fn trader(&self, account: usize, market: usize) -> Trader {
-        let mut other_legs = LegRisk::default();
-        for (other, state) in self.markets.iter().enumerate() {
-            if let (true, Some(index)) = (other != market, self.seat_index(account, other)) {
-                let seat = state.seat(index);
-                let held = position::holding(&seat, &state.header.sides).unwrap();
-                let resting = Resting::from(&seat);
-                let leg = risk::leg(&state.header, held, &resting, self.env.now).unwrap();
-                other_legs.add(&leg).unwrap();
-            }
-        }
-        Trader {
+    fn trader(&self, account: usize, market: usize) -> Result<Trader, EngineError> {
+        Ok(Trader {
             account: address_of(account),
             cash: account_cash(&self.accounts[account], self.env.now),
-            other_legs,
-        }
+            other_legs: self.engine_legs(account, &[market])?,
+        })
     }
 
     pub fn place(&mut self, account: usize, market: usize) -> Result<(), EngineError> {
-        let Some(index) = self.seat_index(account, market) else {
+        if self.seat_index(account, market).is_none() {
             return Ok(());
-        };
+        }
         let request = self.random_order(market);
+        self.place_request(account, market, request)
+    }
+
+    pub fn place_request(
+        &mut self,
+        account: usize,
+        market: usize,
+        request: OrderRequest,
+    ) -> Result<(), EngineError> {
+        let index = self.seat_index(account, market).unwrap();
         let foretold = self.foretell(account, market, &request);
-        let trader = self.trader(account, market);
         let env = self.env;
         let mut plan = self.plan.clone();
+        let trader = self.trader(account, market);
         let mut state = self.markets[market].get();
-        let placed = place::place(&mut state, index, &trader, &request, &env, &mut plan);
+        let placed = trader
+            .and_then(|trader| place::place(&mut state, index, &trader, &request, &env, &mut plan));
         self.plan = plan;
         let out = match (placed, foretold) {
             (Ok(placed), Ok(out)) => {
@@ -288,7 +314,7 @@ impl World {
         Ok(())
     }
 
-    fn compare_steps(&self, market: usize, out: &Outcome) {
+    pub fn compare_steps(&self, market: usize, out: &Outcome) {
         let steps = self.plan.steps();
         assert_eq!(steps.len(), out.steps.len(), "{out:?} {steps:?}");
         for (found, step) in steps.iter().zip(&out.steps) {
@@ -319,11 +345,34 @@ impl World {
     /// The model takes the order's fills, exactly.
     fn write(&mut self, account: usize, market: usize, request: &OrderRequest, out: &Outcome) {
         let buys = request.side == OrderSide::Bid;
+        let (taken, maker_fees) = self.write_steps(market, buys, out);
         let state = &mut self.markets[market];
-        let params = state.header.params;
+        let (params, mark) = (state.header.params, state.header.prices.mark);
         let lot = i128::from(params.base_atoms_per_lot);
         let sign = if buys { 1 } else { -1 };
-        let mut taken = big(0);
+        state.fees += maker_fees;
+        let seat = state.seats.get_mut(&account).unwrap();
+        if out.filled != 0 {
+            seat.fill(
+                sign * i128::from(out.filled) * lot,
+                &(&taken * -sign * unit()),
+                &ppm(&taken, params.taker_fee_ppm),
+                mark,
+            );
+            state.fees += fee(&taken, params.taker_fee_ppm);
+        }
+        if out.rests != 0 {
+            seat.rest(buys, out.price, out.rests);
+        }
+    }
+
+    /// The resting orders' part; returns the cash of the fills and their makers' fees, quote atoms.
+    pub fn write_steps(&mut self, market: usize, buys: bool, out: &Outcome) -> (BigInt, BigInt) {
+        let state = &mut self.markets[market];
+        let (params, mark) = (state.header.params, state.header.prices.mark);
+        let lot = i128::from(params.base_atoms_per_lot);
+        let sign = if buys { 1 } else { -1 };
+        let (mut taken, mut fees) = (big(0), big(0));
         for step in &out.steps {
             let side = state.book.side_mut(!buys);
             let at = side
@@ -346,25 +395,15 @@ impl World {
                 continue;
             }
             let cash = big(step.lots) * step.order.price * params.quote_atoms_per_lot_tick;
-            maker.base -= sign * i128::from(step.lots) * lot;
-            maker.quote += &cash * sign * unit();
-            maker.quote -= (&cash * params.maker_fee_ppm) << 64;
-            maker.roundings += 2;
-            state.roundings += 1;
-            state.fees += fee(&cash, params.maker_fee_ppm);
+            maker.fill(
+                -sign * i128::from(step.lots) * lot,
+                &(&cash * sign * unit()),
+                &ppm(&cash, params.maker_fee_ppm),
+                mark,
+            );
+            fees += fee(&cash, params.maker_fee_ppm);
             taken += cash;
         }
-        let seat = state.seats.get_mut(&account).unwrap();
-        if out.filled != 0 {
-            seat.base += sign * i128::from(out.filled) * lot;
-            seat.quote -= &taken * sign * unit();
-            seat.quote -= (&taken * params.taker_fee_ppm) << 64;
-            seat.roundings += 2;
-            state.roundings += 1;
-            state.fees += fee(&taken, params.taker_fee_ppm);
-        }
-        if out.rests != 0 {
-            seat.rest(buys, out.price, out.rests);
-        }
+        (taken, fees)
     }
 }

@@ -1,0 +1,192 @@
+//! Marks, refreshes and funding.
+
+use num_bigint::BigInt;
+use plimsoll_engine::epochs;
+use plimsoll_engine::funding::FundingOutcome;
+use plimsoll_engine::units::{PriceQ32, Ticks, PRICE_Q32_MAX};
+use plimsoll_engine::{funding, mark, place, EngineError};
+
+use super::feeds;
+use super::ledger::{big, floor};
+use super::{shares, Market, World};
+
+impl World {
+    /// A mark out of nowhere, fresh or not.
+    pub fn move_mark(&mut self, market: usize) -> Result<(), EngineError> {
+        let now = self.env.now;
+        let wild = self.random.one_in(8);
+        let step = if wild { 150 } else { 6 };
+        let state = &mut self.markets[market];
+        let span = state.around * step / 1_000 + 1;
+        let moved = state.around + self.random.below(2 * span + 1) - span;
+        let start = state.start;
+        state.around = moved.clamp(start / 2, start * 2);
+        let sizes = state.header.params.lot_sizes();
+        let price = sizes.price_floor(Ticks(state.around)).unwrap().0;
+        // Not only prices of whole ticks.
+        let price = price + self.random.below(1 << 12);
+        state.header.prices.mark = price;
+        state.header.prices.index = price;
+        if !self.random.one_in(6) {
+            state.header.prices.index_time = now;
+        }
+        self.resync(market);
+        Ok(())
+    }
+
+    /// A gap, up or down, with a fresh index.
+    pub fn gap(&mut self, market: usize) -> Result<(), EngineError> {
+        let now = self.env.now;
+        let most = match self.random.below(12) {
+            0 => 2_000,
+            1 | 2 => 300,
+            _ => 60,
+        };
+        let by = self.random.between(10, most);
+        let up = self.random.one_in(2);
+        let state = &mut self.markets[market];
+        let moved = state.around * by / 1_000;
+        let around = if up {
+            state.around + moved
+        } else {
+            state.around * 1_000 / (1_000 + by)
+        };
+        state.around = around.clamp(state.start / 3, state.start * 3);
+        let sizes = state.header.params.lot_sizes();
+        let price = sizes.price_floor(Ticks(state.around)).unwrap().0;
+        let price = price + self.random.below(1 << 12);
+        (state.header.prices.mark, state.header.prices.index) = (price, price);
+        state.header.prices.index_time = now;
+        self.resync(market);
+        Ok(())
+    }
+
+    /// f of spec §13, Q.64 per base atom, exact: what a long pays and what a short receives.
+    fn foretell_funding(state: &Market, now: i64) -> (BigInt, BigInt) {
+        let (params, prices) = (&state.header.params, &state.header.prices);
+        let fresh_until = prices.index_time + i64::from(params.index_age_seconds_max);
+        let seconds = (now.min(fresh_until) - prices.funding_time)
+            .clamp(0, i64::from(params.accrual_seconds_max));
+        let cap = floor(big(prices.index) * params.funding_cap_ppm, 1_000_000);
+        let premium = big(prices.premium_ema.unsigned_abs()).min(cap);
+        let f = floor((premium * seconds) << 32, params.funding_period_seconds);
+        let open = [0, 1].map(|side| shares::open_interest(&state.header, side));
+        if open[0] == big(0) || open[1] == big(0) {
+            return (big(0), big(0));
+        }
+        let longs_pay = prices.premium_ema > 0;
+        let (payers, receivers) = if longs_pay { (0, 1) } else { (1, 0) };
+        let shared = if open[receivers] > open[payers] {
+            floor(&f * &open[payers], open[receivers].clone())
+        } else {
+            f.clone()
+        };
+        if longs_pay {
+            (f, shared)
+        } else {
+            (-shared, -f)
+        }
+    }
+
+    /// The engine's rates against the exact ones: who pays, pays f; who receives gets no more than its
+    /// share, and less by 2^-31 of it and an atom of dust at most. The model takes the engine's.
+    fn charge(state: &mut Market, exact: &(BigInt, BigInt), found: &FundingOutcome) {
+        let (long, short) = (big(found.long_pays), big(found.short_receives));
+        let (paid, given) = if long > big(0) || exact.0 > big(0) {
+            assert_eq!(long, exact.0, "longs pay f");
+            (exact.1.clone(), short.clone())
+        } else {
+            assert_eq!(short, exact.1, "shorts pay f");
+            (-&exact.0, -&long)
+        };
+        assert!(given <= paid, "funding was given that nobody paid");
+        let open = (0..2)
+            .map(|side| shares::open_interest(&state.header, side))
+            .min();
+        let dust = &paid >> 31;
+        let least = &paid - dust - &paid / (open.unwrap() + 1) - 2;
+        assert!(given >= least, "receivers got {given} of {paid}");
+        for seat in state.seats.values_mut() {
+            let parts = seat.parts();
+            let rate = if seat.short { &short } else { &long };
+            // Q.64 a base atom times 2^-62 base atoms.
+            let moved = (rate * parts * 1_000_000) << 2;
+            if seat.short {
+                seat.quote += moved;
+            } else {
+                seat.quote -= moved;
+            }
+        }
+    }
+
+    /// Ends the epochs that funding has brought to their bound.
+    fn end_due(&mut self, market: usize, found: &FundingOutcome) {
+        if !found.epoch_due {
+            return;
+        }
+        let epochs = |state: &Market| state.header.sides.map(|side| side.epoch);
+        let (env, state) = (self.env, &mut self.markets[market]);
+        let before = epochs(state);
+        epochs::end_due(&mut state.get(), &env).unwrap();
+        if epochs(state) != before {
+            self.count("state:", "epoch ended by funding");
+        }
+    }
+
+    /// Ends an epoch before its time, so that seats fall many of them behind.
+    pub fn end_epoch(&mut self, market: usize) -> Result<(), EngineError> {
+        let (env, side) = (self.env, self.random.below(2) as u8);
+        let state = &mut self.markets[market];
+        let mark = PriceQ32(state.header.prices.mark);
+        if state.header.losses.receipts == 0 {
+            return Ok(());
+        }
+        epochs::end(&mut state.get(), side, mark, &env)
+    }
+
+    /// Charges a premium set by hand.
+    pub fn accrue(&mut self, market: usize) -> Result<(), EngineError> {
+        let now = self.env.now;
+        let state = &mut self.markets[market];
+        let bound = (state.header.prices.index / 60) as i64;
+        let premium = self.random.below(2 * bound as u64 + 1) as i64 - bound;
+        state.header.prices.premium_ema = premium;
+        let f = Self::foretell_funding(state, now);
+        let header = &mut state.header;
+        let (sides, prices) = (&mut header.sides, &mut header.prices);
+        let outcome = funding::accrue(sides, prices, &header.params, &header.halt, now)?;
+        Self::charge(state, &f, &outcome);
+        self.end_due(market, &outcome);
+        Ok(())
+    }
+
+    /// A refresh from a feed made by hand.
+    pub fn refresh(&mut self, market: usize) -> Result<(), EngineError> {
+        let (now, env) = (self.env.now, self.env);
+        let entries = self.entries(market);
+        let state = &mut self.markets[market];
+        let top = place::book_top(&state.get().as_ref(), now).unwrap();
+        let f = Self::foretell_funding(state, now);
+        // Six decimals of base and of quote: a dollar is a quote atom a base atom.
+        let index = u128::from(state.header.prices.index);
+        let dollars = (index * 100_000_000) >> 32;
+        let wobble = self.random.between(995_000, 1_005_000);
+        let price = (dollars * u128::from(wobble) / 1_000_000) as i64;
+        let age = self.random.below(20) as i64 - 3;
+        let data = feeds::posted(price, now - age);
+        let before = state.header.sides;
+        let refreshed = mark::refresh(&mut state.header, &[feeds::input(&data)], top, &env);
+        let outcome = refreshed?;
+        assert!(outcome.mark != 0 && outcome.mark <= PRICE_Q32_MAX);
+        // At the new mark, before the funding.
+        let after = std::mem::replace(&mut state.header.sides, before);
+        state.resync(&entries);
+        Self::charge(state, &f, &outcome.funding);
+        state.header.sides = after;
+        let sizes = state.header.params;
+        let ticks = u128::from(outcome.mark) * u128::from(sizes.base_atoms_per_lot);
+        state.around = ((ticks / u128::from(sizes.quote_atoms_per_lot_tick)) >> 32) as u64;
+        self.end_due(market, &outcome.funding);
+        Ok(())
+    }
+}
