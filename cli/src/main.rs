@@ -92,7 +92,7 @@ enum Command {
     Book(BookArgs),
     /// A market's last trades
     Trades(TradesArgs),
-    /// An account's fills and funding
+    /// An account's fills, liquidations and takeovers among them, funding and loss events
     History(HistoryArgs),
     /// Recompute the invariants from the accounts
     #[command(subcommand)]

@@ -3,6 +3,7 @@
 mod cash;
 mod seats;
 mod show;
+mod standing;
 
 pub(in crate::commands) use cash::balances;
 pub(in crate::commands) use show::margin_ratio;

@@ -5,10 +5,13 @@ use clap::Args;
 use plimsoll_client::accounts::MarketView;
 use plimsoll_client::engine::cash::account_cash;
 use plimsoll_client::engine::math::mul_ppm_ceil;
+use plimsoll_client::engine::state::CreditLine;
 use plimsoll_client::engine::units::PRICE_Q32_MAX;
 use plimsoll_client::preview::{AccountPreview, AccountView, LegPreview};
 use serde::Serialize;
+use solana_pubkey::Pubkey;
 
+use super::standing::StandingShown;
 use crate::output::{pairs, table};
 use crate::session::Session;
 use crate::traders::{view, AccountArgs};
@@ -46,6 +49,8 @@ pub(super) struct AccountShown {
     gap: String,
     /// Whether `gap` is the published stress gap.
     gap_is_published: bool,
+    #[serde(flatten)]
+    standing: StandingShown,
     positions: Vec<PositionShown>,
 }
 
@@ -77,11 +82,20 @@ pub(super) async fn run(session: &Session, show: &ShowArgs) -> Result<()> {
     let address = addresses.margin_account(&owner, args.sub_account);
     let view = view(session, &address).await?;
     let now = session.connection.chain_time().await?;
-    let shown = shown(&view, now, gap)?;
+    let line = match Pubkey::from(view.account.credit_line) {
+        none if none == Pubkey::default() => None,
+        line => Some(session.connection.credit_line(&line).await?),
+    };
+    let shown = shown(&view, line.as_ref(), now, gap)?;
     session.output.result(&shown, || text(&shown))
 }
 
-fn shown(view: &AccountView, now: i64, gap_ppm: u32) -> Result<AccountShown> {
+fn shown(
+    view: &AccountView,
+    line: Option<&CreditLine>,
+    now: i64,
+    gap_ppm: u32,
+) -> Result<AccountShown> {
     let preview = view.preview(now)?;
     let cash = account_cash(&view.account, now);
     let risk = &preview.risk;
@@ -102,6 +116,7 @@ fn shown(view: &AccountView, now: i64, gap_ppm: u32) -> Result<AccountShown> {
         gap_loss: usd(risk.equity.saturating_sub(equity_after_gap)),
         gap: percent(u64::from(gap_ppm)),
         gap_is_published: gap_ppm == STRESS_GAP_PPM,
+        standing: StandingShown::of(view, risk, line, now),
         positions: positions.collect(),
     })
 }
@@ -183,7 +198,7 @@ fn text(shown: &AccountShown) -> String {
     } else {
         format!("loss in a gap of {}", shown.gap)
     };
-    let account = pairs([
+    let mut rows = vec![
         ("margin account", shown.margin_account.clone()),
         ("cash", amount(&shown.collateral)),
         ("gains not yet aged", amount(&shown.unaged_gains)),
@@ -204,7 +219,9 @@ fn text(shown: &AccountShown) -> String {
                 amount(&shown.equity_after_gap)
             ),
         ),
-    ]);
+    ];
+    rows.extend(shown.standing.rows());
+    let account = pairs(rows);
     if shown.positions.is_empty() {
         return format!(
             "{account}\n\nNo seat in any market: `plimsoll account claim-seat` takes one."

@@ -1,14 +1,18 @@
 //! An account's fills and funding in one market, from the market's transactions in order.
 //!
 //! The position before the first of them is not on chain any more; it is what the account holds now
-//! less the fills that were read. Funding is each refresh's rate on the position at that moment; it is
+//! less the fills and losses that were read. A loss event closes a part of every position of a side; what
+//! that was of this one follows from its shares, which only a position unchanged since still tells. What
+//! was held before an older one is left empty, not guessed. Funding is each refresh's rate on the position at that moment; it is
 //! summed exactly and shown by the hour or until the position changes, rounded down once.
 
 use anyhow::Result;
+use plimsoll_client::engine::math::mul_div_floor;
 use plimsoll_client::engine::math::mul_ppm_ceil;
-use plimsoll_client::engine::state::OrderSide;
-use plimsoll_client::engine::units::{BaseLots, Ticks};
-use plimsoll_client::events::{Event, MarkRefreshed, OrderPlaced};
+use plimsoll_client::engine::state::{OrderSide, Seat, SIDE_SHORT};
+use plimsoll_client::engine::units::{BaseLots, PriceQ32, Ticks};
+use plimsoll_client::events::{DeleveragingExecuted, Event, MarkRefreshed, OrderPlaced, TakenOver};
+use plimsoll_client::receipts::receipt_of;
 use serde::Serialize;
 use solana_pubkey::Pubkey;
 
@@ -24,6 +28,8 @@ pub(super) struct Standing {
     pub(super) seat: Option<u32>,
     /// Base atoms.
     pub(super) base: i64,
+    /// The seat as it is, for what loss events did to it.
+    pub(super) shares: Option<Seat>,
 }
 
 /// One line of a history.
@@ -32,6 +38,7 @@ pub(super) struct Standing {
 pub(super) enum Entry {
     Fill(FillEntry),
     Funding(FundingEntry),
+    Loss(LossEntry),
 }
 
 impl Entry {
@@ -39,6 +46,7 @@ impl Entry {
         match self {
             Self::Fill(fill) => fill.time,
             Self::Funding(funding) => funding.time,
+            Self::Loss(loss) => loss.time,
         }
     }
 }
@@ -72,9 +80,27 @@ pub(super) struct FundingEntry {
     pub(super) transaction: String,
 }
 
+/// What a loss event did to the account. What its shares no longer tell is `None`, or empty.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct LossEntry {
+    pub(super) time: i64,
+    pub(super) market: String,
+    /// `torn up` for the account's own loss, `deleveraged` as a part of the other side.
+    pub(super) what: &'static str,
+    pub(super) receipt: u64,
+    /// Closed, at the price.
+    pub(super) size: Option<String>,
+    pub(super) price: String,
+    /// Of somebody's loss; dollars.
+    pub(super) charged: Option<String>,
+    pub(super) position_after: String,
+    pub(super) transaction: String,
+}
+
 /// A change of the position, before it is put into words.
 struct Change {
-    base: i64,
+    /// `None`: the events do not tell the direction.
+    base: Option<i64>,
     entry: FillEntry,
 }
 
@@ -92,6 +118,28 @@ enum Step {
     Fill(Change),
     /// Q.64 per base atom of a long, at a time, in a transaction.
     Funding(i128, i64, String),
+    Loss(LossStep),
+}
+
+/// A loss event in the account's market.
+struct LossStep {
+    event: Box<DeleveragingExecuted>,
+    own: bool,
+    /// Base atoms that it added to the position, and what it charged, once known.
+    effect: Option<(i64, u64)>,
+    time: i64,
+    transaction: String,
+}
+
+impl Step {
+    /// What it adds to the position; `None` when that is not known.
+    fn base(&self) -> Option<i64> {
+        match self {
+            Self::Fill(change) => change.base,
+            Self::Funding(..) => Some(0),
+            Self::Loss(loss) => loss.effect.map(|(base, _)| base),
+        }
+    }
 }
 
 /// Reads one market's transactions for one account.
@@ -114,53 +162,125 @@ impl<'a> Ledger<'a> {
 
     /// The entries, oldest first.
     pub(super) fn read(&self, past: &[PastTransaction]) -> Result<Vec<Entry>> {
-        let steps = self.steps(past)?;
-        let changed = steps.iter().filter_map(|step| match step {
-            Step::Fill(change) => Some(change.base),
-            Step::Funding(..) => None,
-        });
-        let mut base = self.standing.base.saturating_sub(changed.sum());
+        let mut steps = self.steps(past)?;
+        let mut base = self.before(&mut steps);
         let mut entries = Vec::new();
         let mut running: Option<Running> = None;
-        for step in steps {
-            match step {
-                Step::Fill(change) => {
-                    entries.extend(running.take().map(|run| self.funding(run, base)));
-                    base = base.saturating_add(change.base);
-                    entries.push(Entry::Fill(FillEntry {
-                        position_after: self.units.position(base),
-                        ..change.entry
-                    }));
+        let later = later_positions(self.standing.base, &steps);
+        for (step, after) in steps.into_iter().zip(later) {
+            if let Step::Funding(rate, time, transaction) = step {
+                let full =
+                    running.take_if(|run| time.saturating_sub(run.begun) >= FUNDING_ROW_SECONDS);
+                entries.extend(full.map(|run| self.funding(run, base)));
+                let amount = funding_of(base.unwrap_or(0), rate);
+                if amount != 0 || base.is_none() {
+                    let run = running.get_or_insert(Running {
+                        begun: time,
+                        time,
+                        amount: 0,
+                        transaction: String::new(),
+                    });
+                    run.time = time;
+                    run.amount = run.amount.saturating_add(amount);
+                    run.transaction = transaction;
                 }
-                Step::Funding(rate, time, transaction) => {
-                    let full = running
-                        .take_if(|run| time.saturating_sub(run.begun) >= FUNDING_ROW_SECONDS);
-                    entries.extend(full.map(|run| self.funding(run, base)));
-                    let amount = funding_of(base, rate);
-                    if amount != 0 {
-                        let run = running.get_or_insert(Running {
-                            begun: time,
-                            time,
-                            amount: 0,
-                            transaction: String::new(),
-                        });
-                        run.time = time;
-                        run.amount = run.amount.saturating_add(amount);
-                        run.transaction = transaction;
-                    }
-                }
+                continue;
             }
+            let entry = self.changed(step, after);
+            if entry.is_some() {
+                entries.extend(running.take().map(|run| self.funding(run, base)));
+            }
+            base = after;
+            entries.extend(entry);
         }
         entries.extend(running.map(|run| self.funding(run, base)));
         Ok(entries)
     }
 
-    fn funding(&self, run: Running, base: i64) -> Entry {
+    /// The row of a step that changed the position to `after`.
+    fn changed(&self, step: Step, after: Option<i64>) -> Option<Entry> {
+        match step {
+            Step::Funding(..) => None,
+            Step::Fill(change) => Some(Entry::Fill(FillEntry {
+                position_after: self.position(after),
+                ..change.entry
+            })),
+            // The position, known to be none, was on neither side.
+            Step::Loss(loss) if loss.effect == Some((0, 0)) && !loss.own => None,
+            Step::Loss(loss) => Some(Entry::Loss(LossEntry {
+                time: loss.time,
+                market: self.market.symbol(),
+                what: if loss.own { "torn up" } else { "deleveraged" },
+                receipt: loss.event.number,
+                size: loss.effect.map(|(base, _)| self.units.position(base)),
+                price: self.units.price_q32(loss.event.price),
+                charged: loss.effect.map(|(_, charged)| usd_unsigned(charged)),
+                position_after: self.position(after),
+                transaction: loss.transaction,
+            })),
+        }
+    }
+
+    fn position(&self, base: Option<i64>) -> String {
+        base.map(|base| self.units.position(base))
+            .unwrap_or_default()
+    }
+
+    /// Tells what the loss events did that came after the last change of the seat, and returns the
+    /// position before all steps, if it is known.
+    fn before(&self, steps: &mut [Step]) -> Option<i64> {
+        let mut unchanged = true;
+        let mut base = Some(self.standing.base);
+        for step in steps.iter_mut().rev() {
+            match step {
+                Step::Loss(loss) if !loss.own => {
+                    loss.effect = self.loss_effect(loss, unchanged, base);
+                }
+                Step::Funding(..) => {}
+                Step::Fill(_) | Step::Loss(_) => unchanged = false,
+            }
+            base = base
+                .zip(step.base())
+                .map(|(base, step)| base.saturating_sub(step));
+        }
+        base
+    }
+
+    /// What another's loss did to the position: by its shares if they are still those, nothing if it is
+    /// known to lie on the other side, else not known.
+    fn loss_effect(
+        &self,
+        loss: &LossStep,
+        unchanged: bool,
+        after: Option<i64>,
+    ) -> Option<(i64, u64)> {
+        let receipt = receipt_of(&loss.event)?;
+        let side_after = after
+            .filter(|base| *base != 0)
+            .map(|base| u8::from(base < 0));
+        if side_after.is_some_and(|side| side != receipt.side) {
+            return Some((0, 0));
+        }
+        let seat = self.standing.shares.filter(|_| unchanged)?;
+        if seat.side != receipt.side || (seat.shares == 0 && seat.epoch <= receipt.epoch_before) {
+            return Some((0, 0));
+        }
+        if seat.epoch != receipt.epoch_before {
+            return None;
+        }
+        let effect = receipt.effect_on(seat.shares).ok()?;
+        let base = effect.base_after.saturating_sub(effect.base_before);
+        Some((base, effect.charged))
+    }
+
+    fn funding(&self, run: Running, base: Option<i64>) -> Entry {
         Entry::Funding(FundingEntry {
             time: run.time,
             market: self.market.symbol(),
-            position: self.units.position(base),
-            amount: usd(atoms_down(run.amount)),
+            position: self.position(base),
+            amount: base
+                .map(|_| usd(atoms_down(run.amount)))
+                .unwrap_or_default(),
             transaction: run.transaction,
         })
     }
@@ -182,7 +302,17 @@ impl<'a> Ledger<'a> {
                         seat = None;
                     }
                     Event::OrderPlaced(placed) if placed.market == self.market.address => {
-                        self.fills(placed, seat, transaction, &mut steps)?;
+                        let liquidated = self.is_liquidation(placed, transaction);
+                        self.fills(placed, liquidated, seat, transaction, &mut steps)?;
+                    }
+                    Event::TakenOver(taken) if taken.market == self.market.address => {
+                        steps.extend(self.takeover(taken, transaction)?);
+                    }
+                    Event::DeleveragingExecuted(event) if event.market == self.market.address => {
+                        let own = event.margin_account == self.account;
+                        if own || seat.is_some() {
+                            steps.push(Step::Loss(self.loss(event, transaction)));
+                        }
                     }
                     Event::MarkRefreshed(refreshed) if refreshed.market == self.market.address => {
                         steps.extend(funding_step(refreshed, transaction));
@@ -217,35 +347,106 @@ impl<'a> Ledger<'a> {
         first.unwrap_or(self.standing.seat)
     }
 
+    /// The fills are those of a liquidation, which names the account after them.
+    fn is_liquidation(&self, placed: &OrderPlaced, transaction: &PastTransaction) -> bool {
+        transaction.events.iter().any(|event| match event {
+            Event::Liquidated(done) => {
+                done.margin_account == placed.margin_account && done.market == placed.market
+            }
+            _ => false,
+        })
+    }
+
+    /// The loss of the account itself, or of somebody else in its market.
+    fn loss(&self, event: &DeleveragingExecuted, transaction: &PastTransaction) -> LossStep {
+        let own = event.margin_account == self.account;
+        let size = i64::try_from(event.quantity).unwrap_or(i64::MAX);
+        // The side that pays is opposite to the loser's: a long is closed by a sale.
+        let base = if event.side == SIDE_SHORT {
+            -size
+        } else {
+            size
+        };
+        LossStep {
+            event: Box::new(event.clone()),
+            own,
+            effect: own.then_some((base, 0)),
+            time: transaction.time.unwrap_or(event.time),
+            transaction: transaction.signature.clone(),
+        }
+    }
+
+    /// A takeover, of the account or by it.
+    fn takeover(&self, taken: &TakenOver, transaction: &PastTransaction) -> Result<Option<Step>> {
+        let gives = taken.margin_account == self.account;
+        if !gives && taken.taker != self.account {
+            return Ok(None);
+        }
+        let base = i64::try_from(taken.base)?;
+        let buys = is_long_taken(taken)?.map(|long| gives != long);
+        let side = match buys {
+            Some(true) => "buy",
+            Some(false) => "sell",
+            None => "",
+        };
+        Ok(Some(Step::Fill(Change {
+            base: buys.map(|buys| if buys { base } else { -base }),
+            entry: FillEntry {
+                time: transaction.time.unwrap_or(0),
+                market: self.market.symbol(),
+                side,
+                role: if gives { "taken over" } else { "takeover" },
+                size: self.units.position(base),
+                price: self.units.price_q32(taken.price),
+                fee: usd_unsigned(if gives { taken.contribution } else { 0 }),
+                position_after: String::new(),
+                order: None,
+                client_id: None,
+                transaction: transaction.signature.clone(),
+            },
+        })))
+    }
+
     fn fills(
         &self,
         placed: &OrderPlaced,
+        liquidated: bool,
         seat: Option<u32>,
         transaction: &PastTransaction,
         steps: &mut Vec<Step>,
     ) -> Result<()> {
         let taker = placed.margin_account == self.account;
         let taker_buys = placed.side == OrderSide::Bid.byte();
-        for fill in &placed.fills {
+        let mut charged = 0_u64;
+        for (at, fill) in placed.fills.iter().enumerate() {
             if !taker && seat != Some(fill.maker_seat) {
                 continue;
             }
             let buys = taker == taker_buys;
             let (lots, price) = (BaseLots(fill.lots), Ticks(fill.price));
             let cash = self.units.sizes.fill_cash(lots, price)?.0;
-            let fee = if taker {
+            let fee = if taker && liquidated {
+                let last = at.saturating_add(1) == placed.fills.len();
+                let fee = charge_of(placed, charged, cash, last)?;
+                charged = charged.saturating_add(fee);
+                fee
+            } else if taker {
                 mul_ppm_ceil(cash, u64::from(self.market.header.params.taker_fee_ppm))?
             } else {
                 fill.maker_fee
             };
             let base = i64::try_from(self.units.sizes.base_atoms(lots)?)?;
             steps.push(Step::Fill(Change {
-                base: if buys { base } else { -base },
+                base: Some(if buys { base } else { -base }),
                 entry: FillEntry {
                     time: transaction.time.unwrap_or(0),
                     market: self.market.symbol(),
                     side: if buys { "buy" } else { "sell" },
-                    role: if taker { "taker" } else { "maker" },
+                    role: match (taker, liquidated) {
+                        (true, true) => "liquidation",
+                        (true, false) => "taker",
+                        (false, _) => "maker",
+                    },
                     size: self.units.size(fill.lots),
                     price: self.units.price(fill.price),
                     fee: usd_unsigned(fee),
@@ -258,6 +459,39 @@ impl<'a> Ledger<'a> {
         }
         Ok(())
     }
+}
+
+/// Whether a long was taken over. The event does not say; its cash does, which is rounded up for a long and
+/// down for a short, unless it is a whole number.
+fn is_long_taken(taken: &TakenOver) -> Result<Option<bool>> {
+    let price = PriceQ32(taken.price);
+    let (up, down) = (
+        price.value_ceil(taken.base)?,
+        price.value_floor(taken.base)?,
+    );
+    Ok((up != down).then_some(taken.cash == up))
+}
+
+/// The position after each step, as far as it is known, from the one at the end.
+fn later_positions(end: i64, steps: &[Step]) -> Vec<Option<i64>> {
+    let mut after = Vec::with_capacity(steps.len());
+    let mut base = Some(end);
+    for step in steps.iter().rev() {
+        after.push(base);
+        base = base
+            .zip(step.base())
+            .map(|(base, step)| base.saturating_sub(step));
+    }
+    after.reverse();
+    after
+}
+
+/// Part of a liquidation's charge that falls on one of its fills, by cash; the last bears what is left.
+fn charge_of(placed: &OrderPlaced, before: u64, cash: u64, last: bool) -> Result<u64> {
+    if last {
+        return Ok(placed.taker_fee.saturating_sub(before));
+    }
+    Ok(mul_div_floor(placed.taker_fee, cash, placed.filled_quote)?)
 }
 
 fn funding_step(refreshed: &MarkRefreshed, transaction: &PastTransaction) -> Option<Step> {

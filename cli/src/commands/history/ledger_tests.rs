@@ -101,6 +101,7 @@ fn a_takers_and_a_makers_fills_are_told_by_account_and_seat() {
     let standing = Standing {
         seat: Some(5),
         base: 200_000_000,
+        ..Standing::default()
     };
     let past = [
         transaction(10, bought(ACCOUNT, 7, 300)),
@@ -128,6 +129,7 @@ fn fills_of_a_seat_before_it_was_claimed_are_somebody_elses() {
     let standing = Standing {
         seat: Some(5),
         base: 0,
+        ..Standing::default()
     };
     let past = [
         transaction(10, bought(OTHER, 5, 100)),
@@ -141,6 +143,7 @@ fn a_long_pays_a_positive_rate_and_rows_end_with_the_position() {
     let standing = Standing {
         seat: Some(5),
         base: 0,
+        ..Standing::default()
     };
     let past = [
         transaction(10, bought(ACCOUNT, 7, 100)),
@@ -154,7 +157,7 @@ fn a_long_pays_a_positive_rate_and_rows_end_with_the_position() {
         .iter()
         .filter_map(|entry| match entry {
             Entry::Funding(funding) => Some((funding.time, funding.amount.as_str())),
-            Entry::Fill(_) => None,
+            Entry::Fill(_) | Entry::Loss(_) => None,
         })
         .collect();
     // A long of 10^8 base atoms pays a hundredth of it in quote atoms, twice.
@@ -166,4 +169,206 @@ fn a_claim_of_funding_is_rounded_down() {
     assert_eq!(atoms_down(funding_of(1, RATE)), -1);
     assert_eq!(atoms_down(funding_of(-1, RATE)), 0);
     assert_eq!(atoms_down(funding_of(-150, RATE)), 1);
+}
+
+/// A receipt in which half of every long was closed at 1 and nothing charged.
+fn halved(number: u64, loser: Pubkey, side: u8, quantity: u64) -> Event {
+    let one = 1_u64 << 62;
+    let receipt = plimsoll_client::engine::adl::Receipt {
+        version: 1,
+        side,
+        market: MARKET.to_bytes(),
+        margin_account: loser.to_bytes(),
+        number,
+        quantity,
+        price: 1 << 32,
+        scale_before: one,
+        scale_after: one / 2,
+        shares_before: [1_000_000_000, 0],
+        cash_index_after: [1 << 63, 0],
+        ..bytemuck::Zeroable::zeroed()
+    };
+    event("DeleveragingExecuted", &[bytemuck::bytes_of(&receipt)])
+}
+
+/// Longs are side 0.
+fn long_seat(shares: u64) -> Option<Seat> {
+    let seat: Seat = bytemuck::Zeroable::zeroed();
+    Some(Seat { shares, ..seat })
+}
+
+#[test]
+fn another_accounts_loss_closes_a_part_of_a_position_unchanged_since() {
+    let standing = Standing {
+        seat: Some(5),
+        base: 100_000_000,
+        shares: long_seat(200_000_000),
+    };
+    let past = [
+        transaction(10, bought(ACCOUNT, 7, 200)),
+        transaction(11, halved(1, OTHER, 0, 9)),
+    ];
+    let entries = read(standing, &past);
+    let [Entry::Fill(fill), Entry::Loss(loss)] = entries.as_slice() else {
+        panic!("a fill and a loss, not {entries:?}");
+    };
+    assert_eq!((&*fill.position_after, &*loss.position_after), ("2", "1"));
+    assert_eq!((loss.what, loss.receipt), ("deleveraged", 1));
+    assert_eq!(loss.size.as_deref(), Some("-1"));
+    assert_eq!(loss.charged.as_deref(), Some("0.00"));
+}
+
+#[test]
+fn what_was_held_at_a_loss_before_a_later_fill_is_not_guessed() {
+    let standing = Standing {
+        seat: Some(5),
+        base: 200_000_000,
+        shares: long_seat(400_000_000),
+    };
+    let past = [
+        transaction(9, bought(ACCOUNT, 7, 200)),
+        transaction(10, refreshed(RATE)),
+        transaction(11, halved(1, OTHER, 0, 9)),
+        transaction(12, bought(ACCOUNT, 7, 100)),
+    ];
+    let entries = read(standing, &past);
+    let [Entry::Fill(first), Entry::Funding(funding), Entry::Loss(loss), Entry::Fill(last)] =
+        entries.as_slice()
+    else {
+        panic!("{entries:?}");
+    };
+    assert_eq!(first.position_after, "");
+    assert_eq!((&*funding.position, &*funding.amount), ("", ""));
+    assert_eq!((&loss.size, &*loss.position_after), (&None, "1"));
+    assert_eq!(last.position_after, "2");
+}
+
+#[test]
+fn a_loss_on_the_own_side_or_without_a_position_is_no_row() {
+    let standing = Standing {
+        seat: Some(5),
+        base: 200_000_000,
+        shares: long_seat(200_000_000),
+    };
+    let past = [transaction(11, halved(1, OTHER, 1, 9))];
+    assert_eq!(read(standing, &past), []);
+    let flat = Standing {
+        base: 0,
+        shares: long_seat(0),
+        ..standing
+    };
+    let past = [transaction(11, halved(1, OTHER, 0, 9))];
+    assert_eq!(read(flat, &past), []);
+}
+
+#[test]
+fn the_accounts_own_tear_up_is_told_from_its_receipt() {
+    let standing = Standing {
+        seat: Some(5),
+        ..Standing::default()
+    };
+    let past = [
+        transaction(10, bought(ACCOUNT, 7, 200)),
+        transaction(11, halved(4, ACCOUNT, 1, 200_000_000)),
+    ];
+    let entries = read(standing, &past);
+    let [Entry::Fill(fill), Entry::Loss(loss)] = entries.as_slice() else {
+        panic!("a fill and a loss, not {entries:?}");
+    };
+    assert_eq!((&*fill.position_after, &*loss.position_after), ("2", "0"));
+    assert_eq!((loss.what, loss.size.as_deref()), ("torn up", Some("-2")));
+}
+
+fn taken_over(from: Pubkey, by: Pubkey, price: u64, cash: u64) -> Event {
+    let base = 100_000_000_u64.to_le_bytes();
+    let fields: [&[u8]; 8] = [
+        &[1],
+        from.as_ref(),
+        by.as_ref(),
+        MARKET.as_ref(),
+        &base,
+        &price.to_le_bytes(),
+        &cash.to_le_bytes(),
+        &11_u64.to_le_bytes(),
+    ];
+    event("TakenOver", &fields)
+}
+
+#[test]
+fn a_takeovers_direction_follows_from_its_rounding_and_is_else_left_open() {
+    // A price that is no whole number of quote atoms for the base: a long brings the ceiling.
+    let (price, floor) = ((1_u64 << 32) + 1, 100_000_000);
+    for (cash, gives, side, after) in [
+        (floor + 1, true, "sell", "-1"),
+        (floor, true, "buy", "1"),
+        (floor + 1, false, "buy", "1"),
+        (floor, false, "sell", "-1"),
+    ] {
+        let (from, by) = if gives {
+            (ACCOUNT, OTHER)
+        } else {
+            (OTHER, ACCOUNT)
+        };
+        let base = if side == "buy" {
+            100_000_000
+        } else {
+            -100_000_000
+        };
+        let standing = Standing {
+            seat: Some(5),
+            base,
+            shares: None,
+        };
+        let past = [transaction(11, taken_over(from, by, price, cash))];
+        let entries = read(standing, &past);
+        let [Entry::Fill(fill)] = entries.as_slice() else {
+            panic!("{entries:?}");
+        };
+        assert_eq!((fill.side, &*fill.position_after), (side, after));
+        assert_eq!(fill.role, if gives { "taken over" } else { "takeover" });
+    }
+    let past = [
+        transaction(10, bought(ACCOUNT, 7, 100)),
+        transaction(11, taken_over(OTHER, ACCOUNT, 1 << 32, floor)),
+    ];
+    let entries = read(
+        Standing {
+            seat: Some(5),
+            ..Standing::default()
+        },
+        &past,
+    );
+    let [Entry::Fill(before), Entry::Fill(taken)] = entries.as_slice() else {
+        panic!("{entries:?}");
+    };
+    assert_eq!((before.position_after.as_str(), taken.side), ("", ""));
+}
+
+#[test]
+fn a_liquidations_fills_bear_its_whole_charge() {
+    let mut past = transaction(10, bought(ACCOUNT, 7, 300));
+    let Event::OrderPlaced(placed) = &mut past.events[0] else {
+        panic!("another event");
+    };
+    placed.taker_fee = 1_000_001;
+    let again = placed.fills[0];
+    placed.fills.push(again);
+    placed.filled_lots *= 2;
+    placed.filled_quote *= 2;
+    let fields: [&[u8]; 4] = [&[1], ACCOUNT.as_ref(), MARKET.as_ref(), OTHER.as_ref()];
+    past.events.push(event("Liquidated", &fields));
+    let standing = Standing {
+        seat: Some(5),
+        base: 600_000_000,
+        shares: None,
+    };
+    let entries = read(standing, &[past]);
+    let fees: Vec<_> = entries
+        .iter()
+        .filter_map(|entry| match entry {
+            Entry::Fill(fill) => Some((fill.role, fill.fee.as_str())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(fees, [("liquidation", "0.50"), ("liquidation", "0.500001")]);
 }

@@ -1,4 +1,4 @@
-//! `plimsoll history`: an account's fills and funding, as a table, JSON or CSV.
+//! `plimsoll history`: an account's fills, funding and loss events, as a table, JSON or CSV.
 //!
 //! Both are rebuilt from the program's events in the transactions of each market. A maker's margin
 //! account is not named by the transaction that fills its order, so the market's are read and the fills
@@ -33,7 +33,7 @@ pub(crate) struct HistoryArgs {
     /// Print CSV
     #[arg(long, conflicts_with = "json")]
     csv: bool,
-    /// Only fills
+    /// Only fills and loss events
     #[arg(long, conflicts_with = "funding")]
     fills: bool,
     /// Only funding
@@ -66,7 +66,7 @@ pub(crate) async fn run(session: &Session, args: HistoryArgs) -> Result<()> {
         entries.extend(Ledger::new(&market, account, standing).read(&past)?);
     }
     entries.retain(|entry| match entry {
-        Entry::Fill(_) => !args.funding,
+        Entry::Fill(_) | Entry::Loss(_) => !args.funding,
         Entry::Funding(_) => !args.fills,
     });
     entries.sort_by_key(Entry::time);
@@ -108,6 +108,7 @@ fn standing(view: &AccountView, market: &Pubkey) -> Result<Standing> {
     Ok(Standing {
         seat: Some(entry.seat),
         base: held.base,
+        shares: Some(*seat),
     })
 }
 
@@ -129,6 +130,9 @@ struct Row {
     order: String,
     client_id: String,
     transaction: String,
+    /// Number of a loss event's receipt, and what it charged.
+    receipt: String,
+    charged: String,
 }
 
 impl Row {
@@ -155,6 +159,7 @@ impl Row {
                     .map(|number| number.to_string())
                     .unwrap_or_default(),
                 transaction: fill.transaction.clone(),
+                ..Self::default()
             },
             Entry::Funding(funding) => Self {
                 time: time(funding.time),
@@ -166,7 +171,32 @@ impl Row {
                 transaction: funding.transaction.clone(),
                 ..Self::default()
             },
+            Entry::Loss(loss) => Self {
+                time: time(loss.time),
+                unix_seconds: loss.time,
+                market: loss.market.clone(),
+                kind: loss.what,
+                size: loss.size.clone().unwrap_or_default(),
+                price: loss.price.clone(),
+                position_after: loss.position_after.clone(),
+                transaction: loss.transaction.clone(),
+                receipt: loss.receipt.to_string(),
+                charged: loss.charged.clone().unwrap_or_default(),
+                ..Self::default()
+            },
         }
+    }
+
+    /// The last column of the table: who the account was in it.
+    fn note(&self) -> String {
+        if self.receipt.is_empty() {
+            return self.role.clone();
+        }
+        let charged = match self.charged.as_str() {
+            "" => "what it held then is not known any more".to_owned(),
+            charged => format!("charged {charged}"),
+        };
+        format!("receipt {}, {charged}", self.receipt)
     }
 }
 
@@ -188,6 +218,7 @@ fn print(session: &Session, entries: &[Entry], as_csv: bool) -> Result<()> {
         }
         let rows = entries.iter().map(|entry| {
             let row = Row::of(entry);
+            let note = row.note();
             [
                 row.time,
                 row.market,
@@ -197,7 +228,7 @@ fn print(session: &Session, entries: &[Entry], as_csv: bool) -> Result<()> {
                 row.fee,
                 row.funding,
                 row.position_after,
-                row.role,
+                note,
             ]
         });
         let header = [
@@ -209,14 +240,14 @@ fn print(session: &Session, entries: &[Entry], as_csv: bool) -> Result<()> {
             "fee",
             "funding",
             "position",
-            "role",
+            "",
         ];
         table(&header, rows)
     })
 }
 
 /// The header of an empty CSV; otherwise it follows from [`Row`].
-const HEADER: [&str; 14] = [
+const HEADER: [&str; 16] = [
     "time",
     "unix_seconds",
     "market",
@@ -231,6 +262,8 @@ const HEADER: [&str; 14] = [
     "order",
     "client_id",
     "transaction",
+    "receipt",
+    "charged",
 ];
 
 #[cfg(test)]
