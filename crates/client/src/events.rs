@@ -40,9 +40,9 @@ events! {
     FeesSwept, TreasuryCollected, CustodyRebalanced, SeatClaimed, SeatReleased, MarginAccountCreated,
     MarginAccountClosed, DelegateSet, MarketCreated, MarketGrown, ExchangeInitialized,
     CustodyShardCreated, Liquidated, TakenOver, DeleveragingExecuted, SeatSynced,
-    VaultOpened, SharesBought, JuniorReleased, RedemptionRequested, RedemptionPaid, LineOffered, LineAccepted,
-    LineActivated, ConsentGiven, CreditDrawn, CreditRepaid, CallExtended, LineRecalled, LineValued,
-    InterestAccrued, CreditWrittenOff, LienCollected, LineClosed,
+    VaultOpened, SharesBought, JuniorReleased, RedemptionRequested, RedemptionCancelled, RedemptionPaid,
+    LineOffered, LineAccepted, LineActivated, ConsentGiven, CreditDrawn, CreditRepaid, CallExtended,
+    LineRecalled, LineValued, InterestAccrued, CreditWrittenOff, LienCollected, LineClosed,
 }
 
 /// The program's events in the order in which the transaction emitted them.

@@ -160,6 +160,30 @@ impl World {
         self.send(&[instruction], &["keeper".into()])
     }
 
+    /// The same, signed by the provider: also for less than the request's value.
+    pub fn take_redemption(
+        &mut self,
+        underwriter: impl Into<Actor>,
+        provider: impl Into<Actor>,
+    ) -> Outcome {
+        let provider = provider.into();
+        let mut instruction = self.pay_redemption_ix(underwriter, provider);
+        instruction.accounts[0].is_signer = true;
+        self.send(&[instruction], &[provider])
+    }
+
+    /// `cancel_redemption`.
+    pub fn cancel_redemption(
+        &mut self,
+        underwriter: impl Into<Actor>,
+        provider: impl Into<Actor>,
+    ) -> Outcome {
+        let provider = provider.into();
+        let vault = self.vault_accounts(underwriter);
+        let instruction = vault.cancel_redemption(provider.key());
+        self.send(&[instruction], &[provider])
+    }
+
     /// `offer_line`.
     pub fn offer_line(
         &mut self,
@@ -345,8 +369,7 @@ impl World {
         underwriter: impl Into<Actor>,
         trader: impl Into<Actor>,
     ) -> Outcome {
-        let keeper = Actor::from("keeper").key();
-        self.loan(underwriter, trader, |loan| loan.collect_lien(keeper, 0))
+        self.loan(underwriter, trader, |loan| loan.collect_lien(0))
     }
 
     /// `close_line` by `signer`.

@@ -241,6 +241,11 @@ pub mod plimsoll {
         instructions::request_redemption(ctx, shares)
     }
 
+    /// Takes a request for redemption back.
+    pub fn cancel_redemption(ctx: Context<ChangeStake>) -> Result<()> {
+        instructions::cancel_redemption(ctx)
+    }
+
     /// Pays the first redemption of the queue, as far as unreserved cash allows; anyone may.
     pub fn pay_redemption(ctx: Context<PayRedemption>) -> Result<()> {
         instructions::pay_redemption(ctx)
@@ -299,7 +304,7 @@ pub mod plimsoll {
 
     /// Repays interest, then principal out of the account's own cash. All markets of the account follow.
     pub fn repay_from_cash<'info>(
-        ctx: Context<'info, PayFromCustody<'info>>,
+        ctx: Context<'info, RepayFromCash<'info>>,
         shard: u8,
         amount: u64,
     ) -> Result<()> {
@@ -315,7 +320,7 @@ pub mod plimsoll {
     /// Collects a lien out of cash that may leave the account; anyone may. All markets of the account
     /// follow.
     pub fn collect_lien<'info>(
-        ctx: Context<'info, PayFromCustody<'info>>,
+        ctx: Context<'info, CollectLien<'info>>,
         shard: u8,
     ) -> Result<()> {
         instructions::collect_lien(ctx, shard)

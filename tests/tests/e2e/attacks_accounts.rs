@@ -8,6 +8,7 @@ use super::attacks_roles::Role;
 use super::attacks_stage::{
     assert_no_panic, declared_instructions, with_account, with_extra, Stage, AVAX, SOL,
 };
+use super::attacks_stage_credit::LENT;
 use super::attacks_stage_losses::{LOSSES, NONE};
 
 #[test]
@@ -321,7 +322,7 @@ fn attack_33_account_of_another_owner_is_refused() {
 fn attack_33_account_of_another_length_is_refused() {
     for (longer, shorter) in [(1, 1), (8, 8), (128, 64)] {
         tamper(|world, address, account| {
-            let markets = [AVAX, SOL, LOSSES].map(|symbol| world.market_address(symbol));
+            let markets = [AVAX, SOL, LOSSES, LENT].map(|symbol| world.market_address(symbol));
             if markets.contains(address) {
                 account.data.truncate(MARKET_HEADER_SIZE - shorter);
             } else {

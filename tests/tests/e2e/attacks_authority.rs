@@ -10,7 +10,14 @@ use super::attacks_stage::{with_account, with_extra, Stage, AVAX};
 const THOUSAND: u64 = 1_000_000_000;
 
 /// Instructions that anybody may send; every other one has a signer.
-const PERMISSIONLESS: [&str; 12] = [
+const PERMISSIONLESS: [&str; 19] = [
+    "collect_lien",
+    "pay_redemption",
+    "activate_line",
+    "draw",
+    "value_line",
+    "accrue_interest",
+    "write_off",
     "liquidate",
     "tear_up",
     "close_remainder",

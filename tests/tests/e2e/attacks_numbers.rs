@@ -47,6 +47,15 @@ fn fields(instruction: &str) -> Option<Vec<(&'static str, usize)>> {
         "claim_seat" => vec![("slots", 1)],
         "liquidate" => vec![("shard", 1)],
         "take_over" => vec![("lots", 8)],
+        "open_vault" => vec![("id", 2), ("notice", 4)],
+        "buy_shares" => vec![("amount", 8), ("junior", 1)],
+        "release_junior" | "request_redemption" => vec![("shares", 8)],
+        "offer_line" | "accept_line" => terms(),
+        "give_consent" => vec![("amount", 8), ("expiry", 8)],
+        "extend_call" => vec![("deadline", 8)],
+        "draw" | "collect_lien" => vec![("shard", 1)],
+        "repay" => vec![("amount", 8)],
+        "repay_from_cash" => vec![("shard", 1), ("amount", 8)],
         "sync_seat" => vec![("seat", 4), ("end", 4)],
         "create_margin_account" => vec![("sub-account", 2)],
         "set_delegate" => vec![("_delegate", 32)],
@@ -71,6 +80,14 @@ fn fields(instruction: &str) -> Option<Vec<(&'static str, usize)>> {
             all
         }
         "refresh_mark"
+        | "cancel_redemption"
+        | "pay_redemption"
+        | "activate_line"
+        | "value_line"
+        | "accrue_interest"
+        | "recall_line"
+        | "write_off"
+        | "close_line"
         | "tear_up"
         | "close_remainder"
         | "settle"
@@ -80,6 +97,16 @@ fn fields(instruction: &str) -> Option<Vec<(&'static str, usize)>> {
         | "grow_market" => Vec::new(),
         _ => return None,
     })
+}
+
+/// Terms of a credit line.
+fn terms() -> Vec<(&'static str, usize)> {
+    let mut all = vec![("limit", 8), ("floor", 8), ("minute's cap", 8)];
+    all.extend([("rate or time", 4)].repeat(5));
+    all.extend([("committed", 1), ("sides", 1), ("markets", 1)]);
+    all.extend([("notional", 8)].repeat(8));
+    all.push(("_markets", 256));
+    all
 }
 
 /// Zero, one, two, the largest and its neighbours, and the patterns around the most negative integer.

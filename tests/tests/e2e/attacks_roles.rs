@@ -90,7 +90,8 @@ impl Stage {
         let of_cash = self.cash_roles(instruction);
         let of_admins = self.admin_roles(instruction);
         let of_losses = self.loss_roles(instruction);
-        [of_traders, of_cash, of_admins, of_losses]
+        let of_credit = self.credit_roles(instruction);
+        [of_traders, of_cash, of_admins, of_losses, of_credit]
             .into_iter()
             .flatten()
             .next()

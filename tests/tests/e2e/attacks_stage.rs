@@ -9,6 +9,7 @@ use solana_keypair::Keypair;
 use solana_pubkey::Pubkey;
 use solana_signer::Signer;
 
+use super::attacks_stage_credit::{set_credit, value_lines};
 use super::attacks_stage_losses::set_losses;
 
 pub const AVAX: &str = "AVAX";
@@ -57,6 +58,7 @@ impl Stage {
     /// Every call that follows is sound in this world.
     pub fn set() -> Self {
         let mut world = World::trading(&[AVAX, SOL]);
+        set_credit(&mut world);
         world.trader("ann", MILLION, &[AVAX, SOL]);
         world.trader("bob", MILLION, &[SOL, AVAX]);
         world.trader("mallory", MILLION, &[AVAX]);
@@ -100,10 +102,12 @@ impl Stage {
             .world
             .write_tokens_of(tokens, &key("ann"), mint, MILLION);
         stage.world.advance_fresh(6);
+        value_lines(&mut stage.world);
         stage.world.advance(1);
         stage.world.publish(AVAX, 20_001);
         stage.calls = stage.all_calls();
         stage.calls.extend(stage.loss_calls());
+        stage.calls.extend(stage.credit_calls());
         stage
     }
 
@@ -289,6 +293,13 @@ fn keyring() -> Vec<Keypair> {
         "rival",
         "third",
         "authority",
+        "uma",
+        "vic",
+        "pia",
+        "pam",
+        "dru",
+        "jon",
+        "nat",
     ];
     let mut ring: Vec<Keypair> = names
         .iter()

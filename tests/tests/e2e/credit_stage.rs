@@ -3,7 +3,8 @@
 
 use plimsoll_engine::credit::line::LineTerms;
 use plimsoll_engine::risk::AccountRisk;
-use plimsoll_testkit::{ask, bid, OrderExt, World};
+use plimsoll_testkit::events::RedemptionPaid;
+use plimsoll_testkit::{ask, bid, OrderExt, World, REDEMPTION_NOTICE};
 
 pub const AVAX: &str = "AVAX";
 pub const BTC: &str = "BTC";
@@ -93,4 +94,13 @@ pub fn target(risk: &AccountRisk) -> i64 {
 pub fn assert_sound(world: &World) {
     world.assert_sound();
     world.assert_vault_exact("uma");
+}
+
+/// Everything `name` holds leaves through the queue; returns the quote atoms paid.
+pub fn leave(world: &mut World, name: &str) -> u64 {
+    let shares = world.stake("uma", name).shares;
+    world.request_redemption("uma", name, shares).unwrap();
+    world.advance_fresh(i64::from(REDEMPTION_NOTICE));
+    let paid = world.pay_redemption("uma", name).unwrap();
+    paid.event::<RedemptionPaid>().amount
 }

@@ -112,9 +112,20 @@ impl VaultAccounts<'_> {
         )
     }
 
-    /// `pay_redemption` of `provider` to a token account of the provider's.
+    /// `cancel_redemption`.
+    pub fn cancel_redemption(&self, provider: Pubkey) -> Instruction {
+        build(
+            &self.addresses.program,
+            &self.change_stake(provider),
+            &instruction::CancelRedemption {},
+        )
+    }
+
+    /// `pay_redemption` of `provider` to a token account of the provider's. The provider's signature, for
+    /// less than the request's value, is added by making the first account a signer.
     pub fn pay_redemption(&self, provider: &Pubkey, destination: Pubkey) -> Instruction {
         let accounts = accounts::PayRedemption {
+            provider: *provider,
             exchange: self.addresses.exchange,
             vault: self.vault(),
             stake: self.stake(provider),
@@ -302,8 +313,9 @@ impl LoanAccounts<'_> {
         build(&self.addresses.program, &accounts, &data)
     }
 
-    fn from_custody(&self, signer: Pubkey, shard: u8) -> accounts::PayFromCustody {
-        accounts::PayFromCustody {
+    /// `repay_from_cash` of up to `amount` out of custody shard `shard`.
+    pub fn repay_from_cash(&self, signer: Pubkey, shard: u8, amount: u64) -> Instruction {
+        let accounts = accounts::RepayFromCash {
             signer,
             exchange: self.addresses.exchange,
             margin_account: self.margin_account,
@@ -313,19 +325,23 @@ impl LoanAccounts<'_> {
             custody_shard: self.addresses.custody_shard(shard),
             custody_authority: self.addresses.custody_authority,
             token_program: self.addresses.token_program,
-        }
-    }
-
-    /// `repay_from_cash` of up to `amount` out of custody shard `shard`.
-    pub fn repay_from_cash(&self, signer: Pubkey, shard: u8, amount: u64) -> Instruction {
-        let accounts = self.from_custody(signer, shard);
+        };
         let data = instruction::RepayFromCash { shard, amount };
         self.with_markets(build(&self.addresses.program, &accounts, &data))
     }
 
     /// `collect_lien` out of custody shard `shard`.
-    pub fn collect_lien(&self, signer: Pubkey, shard: u8) -> Instruction {
-        let accounts = self.from_custody(signer, shard);
+    pub fn collect_lien(&self, shard: u8) -> Instruction {
+        let accounts = accounts::CollectLien {
+            exchange: self.addresses.exchange,
+            margin_account: self.margin_account,
+            line: self.keys.line,
+            vault: self.keys.vault,
+            vault_cash: self.keys.vault_cash,
+            custody_shard: self.addresses.custody_shard(shard),
+            custody_authority: self.addresses.custody_authority,
+            token_program: self.addresses.token_program,
+        };
         let data = instruction::CollectLien { shard };
         self.with_markets(build(&self.addresses.program, &accounts, &data))
     }

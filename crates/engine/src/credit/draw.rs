@@ -69,13 +69,15 @@ pub fn mandated_margin(
 /// U of spec §13, quote atoms: what the line would lend now, before the test Q + d ≥ M. The least of
 /// limit − D, the cash behind the line, the minute's rest, what Q lacks to ⌈1.15 M⌉ and ⌈1.15 M⌉ of the
 /// mandated legs; the two targets are rounded up for the account (R22). Zero while the line is not
-/// active or is recalled, below the own-equity floor, and when a call has lapsed. Without that zero a
+/// active or is recalled, below the own-equity floor (without what stale indices give), and when a call has lapsed. Without that zero a
 /// liquidation of the account would break INV-7.
 pub fn usable(line: &CreditLine, vault: &CreditVault, input: &DrawInput<'_>) -> Result<u64> {
     let now = input.env.now;
     let principal = input.account.credit_principal;
+    // What a stale index gives the holder is nobody's stake in the game.
+    let own = math::sub_signed(input.risk.equity, math::signed(input.risk.favour)?)?;
     let forbidden = !line::lends(line, now)
-        || input.risk.equity < math::signed(line.equity_floor)?
+        || own < math::signed(line.equity_floor)?
         || line::lapsed(line, principal, input.reopened_at, now);
     if forbidden {
         return Ok(0);

@@ -29,7 +29,8 @@
 //! for the rest at the asking price. So a write-off asked for just before the borrower pays after all
 //! moves nothing from the junior stake to the providers. Nobody escapes a
 //! loss in sight: a drawn line counts for leavers at its conservative value, redemptions wait for a
-//! notice and are paid at the lower of the values at request and at payment, and junior shares that
+//! notice and are paid at the lower of the values at request and at payment (the second with the
+//! provider's consent, for a time), and junior shares that
 //! cover the gap between drawn and value are not released.
 
 use crate::credit::line;
@@ -275,24 +276,51 @@ pub struct Redeemed {
     pub shares_left: u64,
 }
 
+/// Takes a request back. Its shares stay the provider's; its ticket stays in the queue, empty, until it is
+/// the first and is stepped over. Returns the shares. `SharesInsufficient` if none waits.
+pub fn cancel_redemption(vault: &mut CreditVault, stake: &mut VaultStake) -> Result<u64> {
+    if stake.queued_shares == 0 {
+        return Err(EngineError::SharesInsufficient);
+    }
+    let shares = stake.queued_shares;
+    vault.queued_shares = math::sub(vault.queued_shares, shares)?;
+    stake.queued_shares = 0;
+    stake.queued_value = 0;
+    Ok(shares)
+}
+
 /// Pays the first redemption of the queue, as far as unreserved cash allows, at the lower of its values
 /// at the request and now. In a part payment shares are burned in proportion, rounded up, and what is
-/// left of the request's value is rounded down: both for those who stay. `NotFirstInQueue`,
-/// `RedemptionNotDue`, `ValuationStale`; `VaultCashReserved` if no atom can be paid.
+/// left of the request's value is rounded down: both for those who stay.
+///
+/// Less than the request's value is paid with the provider's signature alone (`by_provider`), until a
+/// second notice has passed: an underwriter who has a friend draw in the same transaction does not get
+/// leavers out at the draw's conservative value. With that second notice nobody holds up the queue. A
+/// request that was taken back is stepped over. `NotFirstInQueue`, `RedemptionNotDue`,
+/// `ValuationStale`; `VaultCashReserved` if no atom can be paid.
 pub fn pay_redemption(
     vault: &mut CreditVault,
     stake: &mut VaultStake,
+    by_provider: bool,
     env: &Env,
 ) -> Result<Redeemed> {
     if stake.ticket == 0 || stake.ticket != vault.head_ticket {
         return Err(EngineError::NotFirstInQueue);
     }
+    if stake.queued_shares == 0 {
+        step(vault, stake);
+        return Ok(Redeemed::default());
+    }
     let notice = i64::from(vault.redemption_notice_seconds);
-    if env.now < stake.requested_at.saturating_add(notice) {
+    let due = stake.requested_at.saturating_add(notice);
+    if env.now < due {
         return Err(EngineError::RedemptionNotDue);
     }
     let value_now = worth(vault, stake.queued_shares, bid(vault, env.now)?)?;
     let owed = value_now.min(stake.queued_value);
+    if owed < stake.queued_value && !by_provider && env.now < due.saturating_add(notice) {
+        return Err(EngineError::RedemptionNotDue);
+    }
     let available = unreserved(vault)?;
     if available == 0 {
         return Err(EngineError::VaultCashReserved);
@@ -322,11 +350,16 @@ pub fn pay_redemption(
     stake.queued_value = value_left;
     stake.paid_out_total = stake.paid_out_total.saturating_add(amount);
     if paid.shares_left == 0 {
-        stake.ticket = 0;
-        stake.queued_value = 0;
-        vault.head_ticket = vault.head_ticket.saturating_add(1);
+        step(vault, stake);
     }
     Ok(paid)
+}
+
+/// The first of the queue has left it.
+fn step(vault: &mut CreditVault, stake: &mut VaultStake) {
+    stake.ticket = 0;
+    stake.queued_value = 0;
+    vault.head_ticket = vault.head_ticket.saturating_add(1);
 }
 
 /// What the junior stake bears of a loss.

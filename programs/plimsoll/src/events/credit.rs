@@ -80,6 +80,18 @@ pub struct RedemptionRequested {
 
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RedemptionCancelled {
+    pub version: u8,
+    pub vault: Pubkey,
+    pub provider: Pubkey,
+    pub ticket: u64,
+    pub shares: u64,
+    pub balances: VaultBalances,
+}
+
+/// Of a request that was taken back nothing is paid.
+#[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RedemptionPaid {
     pub version: u8,
     pub vault: Pubkey,

@@ -90,6 +90,17 @@ fn usable_is_zero_where_a_draw_is_forbidden() {
     floor.line.equity_floor = 10_001;
     assert_eq!(floor.usable(10_000, 100_000, 100_000), 0);
     assert_eq!(floor.usable(10_001, 100_000, 100_000), 104_999);
+    let mut risk = open.risk(10_000, 100_000);
+    risk.favour = 10_001;
+    let input = DrawInput {
+        account: &open.account,
+        risk: &risk,
+        mandated_margin: 100_000,
+        reopened_at: 0,
+        env: &open.env(),
+    };
+    let favoured = usable(&open.line, &open.vault, &input);
+    assert_eq!(favoured, Ok(0), "a stale index is no own equity");
     let mut recalled = open;
     recalled.line.recall_at = recalled.now;
     assert_eq!(recalled.usable(10_000, 100_000, 100_000), 0);

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::credit::vault::{
-    asking, bid, buy, face, free_cash, pay_redemption, release_junior, request_redemption, worth,
-    Redeemed,
+    asking, bid, buy, cancel_redemption, face, free_cash, pay_redemption, release_junior,
+    request_redemption, worth, Redeemed,
 };
 
 #[test]
@@ -102,7 +102,7 @@ fn a_redemption_waits_for_its_notice_and_its_turn() {
     ask(&mut vault, &mut bob, bobs).unwrap();
     assert_eq!((ann.ticket, bob.ticket, vault.next_ticket), (1, 2, 3));
     let pay = |vault: &mut CreditVault, stake: &mut VaultStake, now| {
-        pay_redemption(vault, stake, &env(now))
+        pay_redemption(vault, stake, true, &env(now))
     };
     let early = pay(&mut vault, &mut ann, NOW + NOTICE - 1);
     assert_eq!(early, Err(EngineError::RedemptionNotDue));
@@ -127,7 +127,7 @@ fn a_redemption_is_paid_in_part_from_unreserved_cash() {
     let shares = ann.shares;
     request_redemption(&mut vault, &mut ann, shares, &env(NOW)).unwrap();
     let due = env(NOW + NOTICE);
-    let paid = pay_redemption(&mut vault, &mut ann, &due).unwrap();
+    let paid = pay_redemption(&mut vault, &mut ann, true, &due).unwrap();
     let eighth = shares / 8;
     let expected = Redeemed {
         amount: 100_000,
@@ -139,11 +139,13 @@ fn a_redemption_is_paid_in_part_from_unreserved_cash() {
         (ann.queued_value, ann.ticket, vault.head_ticket),
         (700_000, 1, 1)
     );
-    let none = pay_redemption(&mut vault, &mut ann, &due);
+    let none = pay_redemption(&mut vault, &mut ann, true, &due);
     assert_eq!(none, Err(EngineError::VaultCashReserved));
     vault.reserved_cash = 0;
     assert_eq!(
-        pay_redemption(&mut vault, &mut ann, &due).unwrap().amount,
+        pay_redemption(&mut vault, &mut ann, true, &due)
+            .unwrap()
+            .amount,
         700_000
     );
     assert_eq!((ann.shares, vault.cash, vault.head_ticket), (0, 200_000, 2));
@@ -156,9 +158,58 @@ fn a_redemption_is_paid_at_the_lower_of_request_and_payment() {
         let shares = ann.shares;
         request_redemption(&mut vault, &mut ann, shares, &env(NOW)).unwrap();
         vault.cash = vault.cash.checked_add_signed(change).unwrap();
-        let paid = pay_redemption(&mut vault, &mut ann, &env(NOW + NOTICE)).unwrap();
+        let paid = pay_redemption(&mut vault, &mut ann, true, &env(NOW + NOTICE)).unwrap();
         assert_eq!(paid.amount, expected, "{change}");
     }
+}
+
+#[test]
+fn less_than_the_requests_value_is_paid_with_the_providers_consent_until_a_second_notice() {
+    let (mut vault, mut ann) = funded_vault();
+    let shares = ann.shares;
+    request_redemption(&mut vault, &mut ann, shares, &env(NOW)).unwrap();
+    vault.cash -= 1;
+    let before = (vault, ann);
+    for seconds in [NOTICE, 2 * NOTICE - 1] {
+        let forced = pay_redemption(&mut vault, &mut ann, false, &env(NOW + seconds));
+        assert_eq!(forced, Err(EngineError::RedemptionNotDue), "{seconds}");
+        assert_eq!((vault, ann), before);
+    }
+    let (mut consents, mut by_ann) = before;
+    pay_redemption(&mut consents, &mut by_ann, true, &env(NOW + NOTICE)).unwrap();
+    pay_redemption(&mut vault, &mut ann, false, &env(NOW + 2 * NOTICE)).unwrap();
+    assert_eq!((vault, ann), (consents, by_ann));
+    // The request's value is paid to whoever asks.
+    let (mut vault, mut ann) = funded_vault();
+    request_redemption(&mut vault, &mut ann, shares, &env(NOW)).unwrap();
+    pay_redemption(&mut vault, &mut ann, false, &env(NOW + NOTICE)).unwrap();
+}
+
+#[test]
+fn a_request_that_is_taken_back_holds_up_nobody() {
+    let (mut vault, mut ann) = funded_vault();
+    let mut bob = stake();
+    buy(&mut vault, Some(&mut bob), 100_000, &env(NOW)).unwrap();
+    let (anns, bobs) = (ann.shares, bob.shares);
+    let none = cancel_redemption(&mut vault, &mut ann);
+    assert_eq!(none, Err(EngineError::SharesInsufficient));
+    request_redemption(&mut vault, &mut ann, anns, &env(NOW)).unwrap();
+    request_redemption(&mut vault, &mut bob, bobs, &env(NOW)).unwrap();
+    assert_eq!(cancel_redemption(&mut vault, &mut ann), Ok(anns));
+    assert_eq!(
+        (vault.queued_shares, ann.shares, ann.ticket),
+        (bobs, anns, 1)
+    );
+    let again = request_redemption(&mut vault, &mut ann, 5, &env(NOW));
+    assert_eq!(again, Err(EngineError::RedemptionPending));
+    // Before its time, without a valuation or cash, by anyone.
+    vault.reserved_cash = vault.cash;
+    let stepped = pay_redemption(&mut vault, &mut ann, false, &env(NOW));
+    assert_eq!(stepped, Ok(Redeemed::default()));
+    assert_eq!((ann.ticket, vault.head_ticket, ann.shares), (0, 2, anns));
+    vault.reserved_cash = 0;
+    let paid = pay_redemption(&mut vault, &mut bob, false, &env(NOW + NOTICE)).unwrap();
+    assert_eq!(paid.amount, 100_000);
 }
 
 #[test]

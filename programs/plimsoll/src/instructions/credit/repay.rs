@@ -2,6 +2,7 @@
 
 use anchor_lang::prelude::*;
 use plimsoll_engine::credit::{line, repay};
+use plimsoll_engine::state::{CreditVault, MarginAccount};
 
 use super::{check_vault_cash, load_exchange, Loan, LoanLegs};
 use crate::error::{IntoAnchor, PlimsollError};
@@ -84,7 +85,7 @@ pub(crate) fn repay(ctx: Context<Repay>, amount: u64) -> Result<()> {
 
 /// All markets of the account follow in the order of its entries.
 #[derive(Accounts)]
-pub struct PayFromCustody<'info> {
+pub struct RepayFromCash<'info> {
     /// Anyone; the owner of the margin account may do more.
     pub signer: Signer<'info>,
     /// CHECK: typed loader; address checked against the margin account.
@@ -110,24 +111,29 @@ pub struct PayFromCustody<'info> {
     pub token_program: UncheckedAccount<'info>,
 }
 
-impl PayFromCustody<'_> {
-    fn load(&self) -> Result<Loan<'_>> {
-        let loan = Loan::load(&self.margin_account, &self.line, &self.vault, true)?;
-        check_vault_cash(&loan.vault, &self.vault_cash)?;
-        Ok(loan)
-    }
+/// What leaves a custody shard for a vault's cash account.
+struct Outflow<'a, 'info> {
+    exchange: &'a AccountInfo<'info>,
+    shard: (u8, &'a AccountInfo<'info>),
+    authority: &'a AccountInfo<'info>,
+    vault_cash: &'a AccountInfo<'info>,
+    token_program: &'a AccountInfo<'info>,
+}
 
-    /// Moves `amount` out of the shard into the vault's cash account.
-    fn pay(&self, shard: u8, amount: u64) -> Result<()> {
-        let exchange = load_exchange(&self.exchange, self.exchange.key.as_array())?;
-        check_shard(&exchange, shard, &self.custody_shard)?;
+impl Outflow<'_, '_> {
+    /// Moves exactly `amount`; exchange and cash account are those that account and vault name.
+    fn pay(&self, account: &MarginAccount, vault: &CreditVault, amount: u64) -> Result<()> {
+        check_vault_cash(vault, self.vault_cash)?;
+        let exchange = load_exchange(self.exchange, &account.exchange)?;
+        let (number, shard) = self.shard;
+        check_shard(&exchange, number, shard)?;
         let custody = Custody {
             exchange: &exchange,
             address: self.exchange.key,
-            authority: &self.custody_authority,
-            token_program: &self.token_program,
+            authority: self.authority,
+            token_program: self.token_program,
         };
-        if custody.pay(&self.custody_shard, &self.vault_cash, amount)? != amount {
+        if custody.pay(shard, self.vault_cash, amount)? != amount {
             return err!(PlimsollError::TransferMismatch);
         }
         Ok(())
@@ -135,21 +141,23 @@ impl PayFromCustody<'_> {
 }
 
 pub(crate) fn repay_from_cash<'info>(
-    ctx: Context<'info, PayFromCustody<'info>>,
+    ctx: Context<'info, RepayFromCash<'info>>,
     shard: u8,
     amount: u64,
 ) -> Result<()> {
     let accounts = &ctx.accounts;
     let env = environment()?;
-    let mut loan = accounts.load()?;
+    let mut loan = Loan::load(
+        &accounts.margin_account,
+        &accounts.line,
+        &accounts.vault,
+        true,
+    )?;
     let Loan {
         account,
         line,
         vault,
     } = &mut loan;
-    if !same_key(accounts.exchange.key, &account.exchange) {
-        return err!(PlimsollError::WrongAccount);
-    }
     line::accrue(account, line, vault, env.now).anchor()?;
     let address = accounts.margin_account.key;
     let legs = LoanLegs::read(account, address, line, ctx.remaining_accounts, env.now)?;
@@ -163,7 +171,14 @@ pub(crate) fn repay_from_cash<'info>(
         risk: &risk,
     };
     let paid = repay::repay_from_cash(account, line, vault, &request, &env).anchor()?;
-    accounts.pay(shard, paid.total().anchor()?)?;
+    let outflow = Outflow {
+        exchange: &accounts.exchange,
+        shard: (shard, &accounts.custody_shard),
+        authority: &accounts.custody_authority,
+        vault_cash: &accounts.vault_cash,
+        token_program: &accounts.token_program,
+    };
+    outflow.pay(account, vault, paid.total().anchor()?)?;
     emit!(CreditRepaid {
         version: EVENT_VERSION,
         line: *accounts.line.key,
@@ -179,25 +194,60 @@ pub(crate) fn repay_from_cash<'info>(
     Ok(())
 }
 
+/// Anyone may. All markets of the account follow in the order of its entries.
+#[derive(Accounts)]
+pub struct CollectLien<'info> {
+    /// CHECK: typed loader; address checked against the margin account.
+    pub exchange: UncheckedAccount<'info>,
+    /// CHECK: typed loader; address checked against the line.
+    #[account(mut)]
+    pub margin_account: UncheckedAccount<'info>,
+    /// CHECK: typed loader; address checked against the margin account.
+    #[account(mut)]
+    pub line: UncheckedAccount<'info>,
+    /// CHECK: typed loader; address checked against the line.
+    #[account(mut)]
+    pub vault: UncheckedAccount<'info>,
+    /// CHECK: address checked against the vault.
+    #[account(mut)]
+    pub vault_cash: UncheckedAccount<'info>,
+    /// CHECK: address checked against the exchange's list.
+    #[account(mut)]
+    pub custody_shard: UncheckedAccount<'info>,
+    /// CHECK: address checked against the exchange.
+    pub custody_authority: UncheckedAccount<'info>,
+    /// CHECK: address checked against the exchange.
+    pub token_program: UncheckedAccount<'info>,
+}
+
 pub(crate) fn collect_lien<'info>(
-    ctx: Context<'info, PayFromCustody<'info>>,
+    ctx: Context<'info, CollectLien<'info>>,
     shard: u8,
 ) -> Result<()> {
     let accounts = &ctx.accounts;
     let env = environment()?;
-    let mut loan = accounts.load()?;
+    let mut loan = Loan::load(
+        &accounts.margin_account,
+        &accounts.line,
+        &accounts.vault,
+        true,
+    )?;
     let Loan {
         account,
         line,
         vault,
     } = &mut loan;
-    if !same_key(accounts.exchange.key, &account.exchange) {
-        return err!(PlimsollError::WrongAccount);
-    }
     let address = accounts.margin_account.key;
     let legs = LoanLegs::read(account, address, line, ctx.remaining_accounts, env.now)?;
     let amount = repay::collect_lien(account, vault, &legs.risk, legs.halted, &env).anchor()?;
-    accounts.pay(shard, amount)?;
+    let outflow = Outflow {
+        exchange: &accounts.exchange,
+        shard: (shard, &accounts.custody_shard),
+        authority: &accounts.custody_authority,
+        vault_cash: &accounts.vault_cash,
+        token_program: &accounts.token_program,
+    };
+    outflow.pay(account, vault, amount)?;
     emit!(LienCollected {
         version: EVENT_VERSION,
         line: *accounts.line.key,

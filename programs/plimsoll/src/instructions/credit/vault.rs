@@ -9,8 +9,8 @@ use plimsoll_engine::state::{CreditVault, Exchange, VaultStake};
 use super::{check_underwriter, check_vault_cash, load_exchange};
 use crate::error::{IntoAnchor, PlimsollError};
 use crate::events::{
-    JuniorReleased, RedemptionPaid, RedemptionRequested, SharesBought, VaultBalances, VaultOpened,
-    EVENT_VERSION,
+    JuniorReleased, RedemptionCancelled, RedemptionPaid, RedemptionRequested, SharesBought,
+    VaultBalances, VaultOpened, EVENT_VERSION,
 };
 use crate::instructions::cash::check_token_program;
 use crate::instructions::create::{create_at, NewAccount};
@@ -231,9 +231,28 @@ pub(crate) fn request_redemption(ctx: Context<ChangeStake>, shares: u64) -> Resu
     Ok(())
 }
 
+pub(crate) fn cancel_redemption(ctx: Context<ChangeStake>) -> Result<()> {
+    let accounts = &ctx.accounts;
+    let mut vault = load_mut::<CreditVault>(&accounts.vault)?;
+    let mut stake = load_stake(&accounts.stake, accounts.vault.key, accounts.provider.key)?;
+    let shares = vault::cancel_redemption(&mut vault, &mut stake).anchor()?;
+    emit!(RedemptionCancelled {
+        version: EVENT_VERSION,
+        vault: *accounts.vault.key,
+        provider: *accounts.provider.key,
+        ticket: stake.ticket,
+        shares,
+        balances: VaultBalances::from(&*vault),
+    });
+    Ok(())
+}
+
 /// Anyone may have the first of the queue paid.
 #[derive(Accounts)]
 pub struct PayRedemption<'info> {
+    /// Owner of the stake. Its signature is needed for less than the request's value.
+    /// CHECK: address checked against the stake.
+    pub provider: UncheckedAccount<'info>,
     /// CHECK: typed loader; address checked against the vault.
     pub exchange: UncheckedAccount<'info>,
     /// CHECK: typed loader.
@@ -257,7 +276,8 @@ pub(crate) fn pay_redemption(ctx: Context<PayRedemption>) -> Result<()> {
     let env = environment()?;
     let mut vault = load_mut::<CreditVault>(&accounts.vault)?;
     let mut stake = load_mut::<VaultStake>(&accounts.stake)?;
-    if !same_key(accounts.vault.key, &stake.vault) {
+    let provider = &accounts.provider;
+    if !same_key(accounts.vault.key, &stake.vault) || !same_key(provider.key, &stake.provider) {
         return err!(PlimsollError::WrongAccount);
     }
     let exchange = load_exchange(&accounts.exchange, &vault.exchange)?;
@@ -269,7 +289,7 @@ pub(crate) fn pay_redemption(ctx: Context<PayRedemption>) -> Result<()> {
     )?;
     token::check_holder(&accounts.destination, &stake.provider)?;
     let ticket = stake.ticket;
-    let paid = vault::pay_redemption(&mut vault, &mut stake, &env).anchor()?;
+    let paid = vault::pay_redemption(&mut vault, &mut stake, provider.is_signer, &env).anchor()?;
     let cash = VaultCash {
         vault: &accounts.vault,
         vault_cash: &accounts.vault_cash,
