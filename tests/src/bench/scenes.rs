@@ -4,7 +4,7 @@ use plimsoll_testkit::events::{OrderPlaced, SeatClaimed};
 use plimsoll_testkit::{ask, bid, Actor, MarketSpec, OrderArgs, OrderExt, World};
 use solana_instruction::AccountMeta;
 
-use super::Report;
+use super::{losses, Report};
 
 /// Orders on each side of the book.
 const ORDERS: usize = 1_000;
@@ -16,12 +16,14 @@ const LOTS: u64 = 5;
 const BLOCKS: u32 = 8_192;
 /// Prices at which placing is measured, on both sides of the book together.
 const PRICES: u64 = 200;
+/// Order slots of a seat that has them all.
+pub(super) const ORDERS_A_SEAT: u8 = 64;
 /// Deposit of every trader, quote atoms.
-const CASH: u64 = 1_000_000_000_000;
+pub(super) const CASH: u64 = 1_000_000_000_000;
 /// How far the books stand above their indices, ticks.
-const PREMIUM: u64 = 4;
+pub(super) const PREMIUM: u64 = 4;
 /// Markets of the account with eight positions; orders are placed in the first.
-const MARKETS: [&str; 8] = [
+pub(super) const MARKETS: [&str; 8] = [
     "AVAX", "BTC", "ETH", "SOL", "AVAX-2", "BTC-2", "ETH-2", "SOL-2",
 ];
 
@@ -29,6 +31,7 @@ const MARKETS: [&str; 8] = [
 pub fn measure_all() -> Report {
     let mut report = Report::default();
     let mut world = build();
+    losses::measure(&world, &mut report);
     deposits(&mut world, &mut report);
     orders(
         &mut world,
