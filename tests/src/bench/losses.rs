@@ -57,7 +57,13 @@ fn fall_below_maintenance(world: &mut World, who: &str) {
             world.publish(symbol, price - price / 200);
             world.refresh(symbol).unwrap();
         }
-        if !world.view(who).risk(world.now()).unwrap().meets_maintenance().unwrap() {
+        if !world
+            .view(who)
+            .risk(world.now())
+            .unwrap()
+            .meets_maintenance()
+            .unwrap()
+        {
             break;
         }
         assert!(step < 100, "it stays above maintenance");
@@ -77,13 +83,23 @@ fn vaults(world: &mut World, report: &mut Report) {
     world.open_vault("bank").unwrap();
     world.buy_junior("bank", VAULT.0).unwrap();
     let bought: Vec<u64> = (1..=8)
-        .map(|part| world.buy_shares("bank", "provider", VAULT.1 / 100 * part).unwrap().units)
+        .map(|part| {
+            world
+                .buy_shares("bank", "provider", VAULT.1 / 100 * part)
+                .unwrap()
+                .units
+        })
         .collect();
     report.add("vault_deposit", &bought[1..]);
     let stake = world.stake("bank", "provider");
-    world.request_redemption("bank", "provider", stake.shares / 2).unwrap();
+    world
+        .request_redemption("bank", "provider", stake.shares / 2)
+        .unwrap();
     world.advance_fresh(3_600);
-    report.add("redeem", &[world.pay_redemption("bank", "provider").unwrap().units]);
+    report.add(
+        "redeem",
+        &[world.pay_redemption("bank", "provider").unwrap().units],
+    );
 }
 
 fn draws(world: &mut World, report: &mut Report) {
@@ -104,7 +120,9 @@ fn worst_shape(world: &mut World, report: &mut Report) {
     on_the_edge(world, "wreck", 100_000, 1_000);
     let symbol = MARKETS[0];
     for price in 1..u64::from(ORDERS_A_SEAT) {
-        world.place("wreck", symbol, bid(price, 1).post_only()).unwrap();
+        world
+            .place("wreck", symbol, bid(price, 1).post_only())
+            .unwrap();
     }
     withdraw_rest(world, "wreck");
     fall_below_maintenance(world, "wreck");
@@ -148,7 +166,9 @@ fn tear_ups(world: &mut World, report: &mut Report) {
     }
     let agreed = price + PREMIUM;
     world.place("winner", symbol, ask(agreed, 10_000)).unwrap();
-    world.place("gone", symbol, bid(agreed, 10_000).ioc()).unwrap();
+    world
+        .place("gone", symbol, bid(agreed, 10_000).ioc())
+        .unwrap();
     world.move_index(symbol, price / 2);
     world.settle("winner", &[symbol]).unwrap();
     world.advance_fresh(5);
