@@ -7,9 +7,8 @@ use crate::book::arena::{self, MarketMut};
 use crate::error::Result;
 use crate::math;
 use crate::place::{
-    self, Execution, FeesTo, MatchPlan, OrderRequest, SelfTrade, StopReason, Taking,
-    TimeInForce, Which,
-    MATCH_STEPS_MAX,
+    self, Execution, FeesTo, MatchPlan, OrderRequest, SelfTrade, StopReason, Taking, TimeInForce,
+    Which, MATCH_STEPS_MAX,
 };
 use crate::position::{Holding, SeatFill};
 use crate::risk;
@@ -42,7 +41,8 @@ pub struct BookStep {
     pub contribution: u64,
     /// Worst price, ticks; zero: nothing was tried.
     pub limit: u64,
-    /// The book did not take all that the step asked for: a takeover may open.
+    /// The book did not take all that the step asked for: a takeover may open. Nothing is known of a book
+    /// that goes on behind the last step (`StopReason::StepsExhausted`).
     pub book_ended: bool,
 }
 
@@ -106,8 +106,8 @@ pub fn reduce_in_book(
     let filled = plan.filled_lots;
     let mut step = BookStep {
         limit: zero.limit.0,
-        // A book that goes on behind the last step has not ended.
-        book_ended: plan.stop != StopReason::StepsExhausted && sizing.missing_after(plan)?,
+        // Neither a book that goes on behind the last step nor one that filled the order has ended.
+        book_ended: plan.stop == StopReason::NoCross && sizing.missing_after(plan)?,
         ..BookStep::default()
     };
     if plan.steps().is_empty() {

@@ -7,6 +7,9 @@ mod price;
 mod takeover;
 mod tear_up;
 
+#[cfg(test)]
+mod tests;
+
 pub use book::{cancel_orders, reduce_in_book, BookStep, CANCELS_MAX};
 pub use legs::{Leg, Legs};
 pub use price::{zero_price, Charge, ZeroPrice};
@@ -78,6 +81,14 @@ impl Standing {
             priced_with_credit: math::sub_signed(with_credit, favour)?,
             maintenance_margin: risk.maintenance_margin,
         })
+    }
+
+    /// What a reduction is priced by: Q without favours, and no more than M of a work-out, which has Q ≥ M
+    /// and gives up no more of the lender's cash than a liquidation would (ADR 0018).
+    fn priced_by(&self) -> Result<i64> {
+        Ok(self
+            .priced_with_credit
+            .min(math::signed(self.maintenance_margin)?))
     }
 
     /// What a reduction is sized by: Q, or e of a work-out.

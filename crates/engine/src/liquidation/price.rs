@@ -75,11 +75,7 @@ pub fn zero_price(
     leg: &Leg,
     standing: &Standing,
 ) -> Result<Option<ZeroPrice>> {
-    // A work-out has Q ≥ M: it gives up no more of the lender's cash than a liquidation would.
-    let amount = standing
-        .priced_with_credit
-        .min(math::signed(standing.maintenance_margin)?);
-    let k = allowed_per_atom(leg, amount, standing.maintenance_margin)?;
+    let k = allowed_per_atom(leg, standing.priced_by()?, standing.maintenance_margin)?;
     let mark = leg.mark.0;
     let fee_ppm = u64::from(params.taker_fee_ppm);
     let contribution_ppm = u64::from(params.liquidation_contribution_ppm);

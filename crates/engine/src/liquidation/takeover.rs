@@ -2,7 +2,7 @@
 //! from the mark to where e, and then Q, is used up (spec §8).
 
 use super::price::{allowed_per_atom, lots_for, size_at, Charge, Reduction};
-use super::{Cause, Leg, Standing};
+use super::{Leg, Standing};
 use crate::book::arena::{self, MarketMut};
 use crate::epochs;
 use crate::error::{EngineError, Result};
@@ -50,7 +50,8 @@ pub struct TakenOver {
 }
 
 /// Price, charge and largest size of a takeover of the leg at `now`: from the mark the price walks over
-/// `takeover_seconds` to where e is zero and over `takeover_credit_seconds` to where Q is.
+/// `takeover_seconds` to where e is zero and over `takeover_credit_seconds` to where Q is (of a work-out
+/// min(Q, M), ADR 0018).
 ///
 /// # Errors
 /// `TakeoverNotOpen` until a liquidation has found that the book does not suffice, or when none was tried
@@ -66,7 +67,7 @@ pub fn takeover_terms(
         return Err(EngineError::TakeoverNotOpen);
     }
     let own = allowed_per_atom(leg, standing.priced_equity, standing.maintenance_margin)?;
-    let all = allowed_per_atom(leg, standing.priced_with_credit, standing.maintenance_margin)?;
+    let all = allowed_per_atom(leg, standing.priced_by()?, standing.maintenance_margin)?;
     let elapsed = math::seconds_since(now, account.takeover_started_at);
     let first = u64::from(params.takeover_seconds);
     let second = u64::from(params.takeover_credit_seconds);
@@ -156,8 +157,8 @@ pub fn take_over(
     position::fill(seat, sides, &taken, leg.mark, env.now)?;
     let fees_to = FeesTo::Liquidation { contribution };
     place::book_fees(&mut market.header.cash, contribution, fees_to)?;
-    if standing.cause == Cause::Maintenance && base == leg.size() {
-        // The next leg's walk begins anew.
+    if base >= terms.size_max {
+        // All that was to be closed: what comes next, on this leg or another, begins a walk of its own.
         account.takeover_started_at = 0;
     }
     Ok(TakenOver {
