@@ -255,6 +255,14 @@ fn a_discretionary_line_promises_nothing_and_draws_with_consent() {
     assert_eq!(granted.line("uma", FARMER).consent, LIMIT - fell.drawn());
     assert_sound(&granted);
 
+    let mut little = world.clone();
+    little
+        .give_consent("uma", FARMER, 2_000_000, midnight)
+        .unwrap();
+    let fell = night(&mut little, DEEP);
+    assert!(fell.drawn() != 0 && fell.drawn() <= 2_000_000);
+    assert!(fell.closed_lots() != 0);
+
     let mut late = world;
     let soon = late.now() + 60;
     late.give_consent("uma", FARMER, LIMIT, soon).unwrap();
