@@ -10,10 +10,13 @@
 
 mod attacks_accounts;
 mod attacks_authority;
+mod attacks_crowd;
+mod attacks_edges;
 mod attacks_extremes;
 mod attacks_fund;
 mod attacks_funding;
 mod attacks_identity;
+mod attacks_keepers;
 mod attacks_liquidation;
 mod attacks_losses;
 mod attacks_mints;
