@@ -20,10 +20,14 @@ struct Localnet {
 impl Localnet {
     /// A chain with the program and prices, and nothing set up.
     fn start() -> Self {
-        let home = tempfile::tempdir().expect("a directory");
+        Self::start_with(tempfile::tempdir().expect("a directory"), &["--no-setup"])
+    }
+
+    fn start_with(home: tempfile::TempDir, arguments: &[&str]) -> Self {
         let mut process = Command::new(PLIMSOLL)
-            .args(["localnet", "--json", "--no-setup", "--slot-ms", SLOT_MS])
+            .args(["localnet", "--json", "--slot-ms", SLOT_MS])
             .args(["--rpc-port", "0", "--ws-port", "0"])
+            .args(arguments)
             .current_dir(repository())
             .env("HOME", home.path())
             .stdout(Stdio::piped())
@@ -271,6 +275,100 @@ fn leave(localnet: &Localnet, alice: &str) {
     localnet.json(alice, &["account", "withdraw", "1500"]);
     let shown = localnet.json(alice, &["account", "show"]);
     assert_eq!(text(&shown, "collateral"), "500.00");
+}
+
+/// Second of the tape at which the price falls.
+const FALL_AT: i64 = 60;
+
+/// AVAX at 28 dollars, and at 22 from then on.
+fn falling_tape(home: &Path) -> String {
+    let path = home.join("falling.csv");
+    let mut text = "unix_seconds,open,high,low,close,volume,trades\n".to_owned();
+    for second in 0..900 {
+        let price = if second < FALL_AT { 28 } else { 22 };
+        let time = 1_760_130_000 + second;
+        text += &format!("{time},{price},{price},{price},{price},10,3\n");
+    }
+    std::fs::write(&path, text).expect("a tape");
+    format!("AVAX={}", path.display())
+}
+
+/// The bytecode that was built last, or the committed one.
+fn program() -> String {
+    let built = repository().join("target/deploy/plimsoll.so");
+    let committed = repository().join("artifacts/plimsoll.so");
+    let path = if built.exists() { built } else { committed };
+    path.display().to_string()
+}
+
+#[test]
+fn an_insolvent_account_is_torn_up_and_the_audit_agrees() {
+    let home = tempfile::tempdir().expect("a directory");
+    let tape = falling_tape(home.path());
+    let arguments = ["--program", &program(), "--tape", &tape];
+    let localnet = Localnet::start_with(home, &arguments);
+    let (alice, bob) = (key(&localnet, "alice.json"), key(&localnet, "bob.json"));
+    for (key, cash) in [(&alice, "31.5"), (&bob, "3000")] {
+        localnet.json(key, &["faucet", "--usdc", "5000"]);
+        localnet.json(key, &["account", "create"]);
+        localnet.json(key, &["account", "deposit", cash]);
+        localnet.json(key, &["account", "claim-seat", "AVAX"]);
+    }
+    mark(&localnet, &alice);
+    let order = ["--size", "10", "--price", "28"];
+    let sell = ["order", "place", "-m", "AVAX", "-s", "sell"];
+    localnet.json(&bob, &[&sell[..], &order].concat());
+    let buy = ["order", "place", "-m", "AVAX", "-s", "buy"];
+    localnet.json(&alice, &[&buy[..], &order].concat());
+    let accounts = localnet.json(&alice, &["account", "list"]);
+    let account = text(&accounts[0], "margin_account").to_owned();
+
+    let healthy = localnet.error(&bob, &["--yes", "liquidate", &account]);
+    assert!(healthy.contains("NotLiquidatable"), "{healthy}");
+    let solvent = localnet.error(&bob, &["--yes", "liquidate", "tear-up", &account]);
+    assert!(solvent.contains("NotLiquidatable"), "{solvent}");
+    let whole = ["--yes", "liquidate", "close-remainder", &account, "AVAX"];
+    let whole = localnet.error(&bob, &whole);
+    assert!(whole.contains("PositionNotARemainder"), "{whole}");
+    let empty = localnet.json(&bob, &["audit", "adl", "AVAX"]);
+    assert_eq!(empty["receipts"].as_array().map(Vec::len), Some(0));
+
+    while mark(&localnet, &bob) > 25.0 {
+        std::thread::sleep(std::time::Duration::from_millis(500));
+    }
+    let called = localnet.json(&bob, &["liquidate", &account]);
+    assert!(called["takeover_since"].is_number(), "{called}");
+    let shown = localnet.json(&alice, &["account", "show"]);
+    assert!(
+        shown["liquidation"]["takeover_since"].is_number(),
+        "{shown}"
+    );
+    let torn = localnet.json(&bob, &["liquidate", "tear-up", &account]);
+    assert_eq!(
+        (text(&torn, "size"), text(&torn, "closed_fraction")),
+        ("10", "100%")
+    );
+
+    let audit = localnet.json(&bob, &["audit", "adl", "AVAX"]);
+    assert_eq!(audit["holds"], true, "{audit}");
+    assert_eq!(audit["receipts"].as_array().map(Vec::len), Some(1));
+    let only = ["audit", "adl", "AVAX", "--account", &account];
+    let only = localnet.json(&bob, &only);
+    assert_eq!(text(&only["accounts"][0]["effects"][0], "what"), "torn up");
+    // With too few transactions read the receipt is missing, by number.
+    let missing = localnet.error(&bob, &["audit", "adl", "AVAX", "--scan", "0"]);
+    assert!(missing.contains("receipt 1 is missing"), "{missing}");
+    let history = localnet.json(&bob, &["history"]);
+    let last = history
+        .as_array()
+        .and_then(|rows| rows.last())
+        .expect("rows");
+    assert_eq!(
+        (text(last, "what"), text(last, "position_after")),
+        ("deleveraged", "0")
+    );
+    let custody = localnet.json(&bob, &["audit", "custody"]);
+    assert_eq!(custody["holds"], true, "{custody}");
 }
 
 #[test]

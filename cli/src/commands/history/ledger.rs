@@ -91,7 +91,7 @@ pub(super) struct LossEntry {
     /// Closed, at the price.
     pub(super) size: Option<String>,
     pub(super) price: String,
-    /// Of somebody's loss; dollars.
+    /// Of somebody else's loss; dollars.
     pub(super) charged: Option<String>,
     pub(super) position_after: String,
     pub(super) transaction: String,
@@ -214,7 +214,10 @@ impl<'a> Ledger<'a> {
                 receipt: loss.event.number,
                 size: loss.effect.map(|(base, _)| self.units.position(base)),
                 price: self.units.price_q32(loss.event.price),
-                charged: loss.effect.map(|(_, charged)| usd_unsigned(charged)),
+                charged: loss
+                    .effect
+                    .filter(|_| !loss.own)
+                    .map(|(_, charged)| usd_unsigned(charged)),
                 position_after: self.position(after),
                 transaction: loss.transaction,
             })),

@@ -192,11 +192,12 @@ impl Row {
         if self.receipt.is_empty() {
             return self.role.clone();
         }
-        let charged = match self.charged.as_str() {
-            "" => "what it held then is not known any more".to_owned(),
-            charged => format!("charged {charged}"),
-        };
-        format!("receipt {}, {charged}", self.receipt)
+        let receipt = format!("receipt {}", self.receipt);
+        match (self.size.as_str(), self.charged.as_str()) {
+            ("", _) => format!("{receipt}, what it held then is not known any more"),
+            (_, "") => receipt,
+            (_, charged) => format!("{receipt}, charged {charged}"),
+        }
     }
 }
 
@@ -223,7 +224,7 @@ fn print(session: &Session, entries: &[Entry], as_csv: bool) -> Result<()> {
                 row.time,
                 row.market,
                 row.kind.to_owned(),
-                format!("{} {}", row.side, row.size),
+                format!("{} {}", row.side, row.size).trim().to_owned(),
                 row.price,
                 row.fee,
                 row.funding,
