@@ -19,6 +19,7 @@ use crate::state::{DefaultFund, MarketHeader, OrderSide, Pubkey, Side};
 use crate::units::{BaseLots, PriceQ32, Ticks, PRICE_Q32_MAX, TICKS_MAX};
 use crate::Env;
 
+mod lending;
 mod reducing;
 mod takeovers;
 mod tearing;
