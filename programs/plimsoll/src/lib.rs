@@ -319,10 +319,7 @@ pub mod plimsoll {
 
     /// Collects a lien out of cash that may leave the account; anyone may. All markets of the account
     /// follow.
-    pub fn collect_lien<'info>(
-        ctx: Context<'info, CollectLien<'info>>,
-        shard: u8,
-    ) -> Result<()> {
+    pub fn collect_lien<'info>(ctx: Context<'info, CollectLien<'info>>, shard: u8) -> Result<()> {
         instructions::collect_lien(ctx, shard)
     }
 

@@ -337,7 +337,6 @@ fn attack_13_nothing_is_closed_while_the_market_is_halted() {
 /// An index that nobody refreshed for a while counts against the holder for new risk; it is no reason to take a
 /// solvent maker's orders off other books.
 #[test]
-#[ignore = "bug 7"]
 fn attack_06_a_stale_index_lets_nobody_cancel_a_makers_orders() {
     let mut world = World::trading(&[AVAX, TWIN]);
     world.trader("bob", RICH, &[AVAX, TWIN]);
@@ -361,7 +360,6 @@ fn attack_06_a_stale_index_lets_nobody_cancel_a_makers_orders() {
 
 /// Sixty-five reduce-only orders are two calls to cancel. They do not set the walk of a takeover back to its start.
 #[test]
-#[ignore = "bug 8"]
 fn attack_44_orders_do_not_restart_the_takeovers_clock() {
     let mut world = World::trading(&[AVAX, TWIN]);
     for name in ["bob", "cat"] {

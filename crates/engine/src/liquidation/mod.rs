@@ -21,6 +21,14 @@ use crate::math;
 use crate::risk::AccountRisk;
 use crate::state::MarketParams;
 
+/// Whether an account that is not below maintenance would be, on e, if its resting orders filled: 2·e < IM,
+/// initial margin at their worst case being twice maintenance. Then anyone may cancel those that do more
+/// than reduce (spec §8): what margined them is gone. Never judged by a stale index.
+pub fn orders_outlive(risk: &AccountRisk) -> bool {
+    let twice = i128::from(risk.equity).saturating_mul(2);
+    risk.favour == 0 && twice < i128::from(risk.initial_margin)
+}
+
 /// A step smaller than this many lots is reimbursed at most what it was charged: a sixteenth of the
 /// market's slice.
 pub fn slice_min(params: &MarketParams) -> u64 {

@@ -90,7 +90,10 @@ pub fn cancel_all(
     let (mut count, mut lots) = (0_u8, 0_u64);
     while count < limit && cursor != NIL {
         let order = arena::order(market.blocks, cursor)?;
-        let (index, stays) = (cursor, which == Which::NotReduceOnly && order.reduce_only != 0);
+        let (index, stays) = (
+            cursor,
+            which == Which::NotReduceOnly && order.reduce_only != 0,
+        );
         cursor = order.seat_next;
         if !stays {
             lots = lots.saturating_add(take(market, index)?.lots);

@@ -354,11 +354,20 @@ fn cancelling_by_client_id_takes_the_newest_and_all_stops_at_its_limit() {
     assert_eq!(cancelled.price, 512);
     let unknown = cancel_by_client_id(&mut market, seat, &owner, 9);
     assert_eq!(unknown, Err(EngineError::UnknownClientId));
-    assert_eq!(cancel_all(&mut market, seat, &owner, Which::All, 2), Ok((2, 4)));
+    assert_eq!(
+        cancel_all(&mut market, seat, &owner, Which::All, 2),
+        Ok((2, 4))
+    );
     assert_eq!(book(&desk, OrderSide::Ask), [(510, 2)]);
     let mut market = desk.markets[0].get();
-    assert_eq!(cancel_all(&mut market, seat, &owner, Which::All, 9), Ok((1, 2)));
-    assert_eq!(cancel_all(&mut market, seat, &owner, Which::All, 9), Ok((0, 0)));
+    assert_eq!(
+        cancel_all(&mut market, seat, &owner, Which::All, 9),
+        Ok((1, 2))
+    );
+    assert_eq!(
+        cancel_all(&mut market, seat, &owner, Which::All, 9),
+        Ok((0, 0))
+    );
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! Steps 1 to 3 of a liquidation: cancel, draw, reduce in the book.
 
 use anchor_lang::prelude::*;
+use plimsoll_engine::book::arena::MarketMut;
 use plimsoll_engine::credit::{draw, line};
 use plimsoll_engine::error::EngineError;
 use plimsoll_engine::fund;
 use plimsoll_engine::liquidation::{self, BookStep, Legs, Standing, CANCELS_MAX};
-use plimsoll_engine::book::arena::MarketMut;
 use plimsoll_engine::place::{self, MatchPlan, Which};
 use plimsoll_engine::state::{
     CreditLine, CreditVault, DefaultFund, Exchange, MarginAccount, OrderSide,
@@ -99,7 +99,9 @@ pub(crate) fn liquidate<'info>(ctx: Context<'info, Liquidate<'info>>, shard: u8)
     let (which, liquidatable) = match Standing::of(&risk, lapsed, 0) {
         Ok(_) => (Which::All, true),
         // Its orders were margined by equity that is gone; only what reduces may stay.
-        Err(EngineError::NotLiquidatable) if !risk.meets_initial() => (Which::NotReduceOnly, false),
+        Err(EngineError::NotLiquidatable) if liquidation::orders_outlive(&risk) => {
+            (Which::NotReduceOnly, false)
+        }
         Err(error) => return Err(PlimsollError::from(error).into()),
     };
     let mut done = Done {
@@ -117,7 +119,14 @@ pub(crate) fn liquidate<'info>(ctx: Context<'info, Liquidate<'info>>, shard: u8)
         let lent = credit.as_ref().map(|(line, vault)| (&**line, &**vault));
         let standing = standing(&account, &legs, &risk, lent, &env)?;
         fund::flag(&mut account, env.now);
-        done.book = reduce(accounts, &mut loaded, &legs, &standing, done.cancelled, &env)?;
+        done.book = reduce(
+            accounts,
+            &mut loaded,
+            &legs,
+            &standing,
+            done.cancelled,
+            &env,
+        )?;
         settle_flag(&mut account, &done.book, &env);
         let params = &loaded.get().header.params;
         done.reimbursed = accounts.reimburse(&mut account, params, &done, env.now)?;
@@ -369,6 +378,11 @@ fn emit_fills(
 
 /// The takeover's clock starts when the book could not give what was to be closed.
 fn settle_flag(account: &mut MarginAccount, book: &BookStep, env: &Env) {
+    let untried = book.limit == 0 && !book.book_ended;
+    if untried {
+        // Orders were in the way: that must not turn the clock back.
+        return;
+    }
     if !book.book_ended {
         account.takeover_started_at = 0;
     } else if account.takeover_started_at == 0 {
