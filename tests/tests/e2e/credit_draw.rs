@@ -5,7 +5,8 @@ use plimsoll_testkit::events::{ConsentGiven, CreditDrawn};
 use plimsoll_testkit::{ask, bid, Actor, EngineError, REDEMPTION_NOTICE};
 
 use super::credit_stage::{
-    assert_sound, drawn, lending, risk, target, AVAX, BELOW, JUNIOR, LIMIT, ORDINARY, TRIGGERED,
+    assert_sound, drawn, lending, risk, target, traders, AVAX, BELOW, BTC, JUNIOR, LIMIT, ORDINARY,
+    TRIGGERED,
 };
 
 const NOTICE: i64 = REDEMPTION_NOTICE as i64;
@@ -72,19 +73,32 @@ fn a_draw_that_does_not_cure_is_rejected() {
     });
 }
 
+/// Ann's second leg is the mandated one, and its index grows old: it counts in her favour and mandates nothing.
 #[test]
 fn a_stale_index_is_nothing_to_lend_on() {
-    let mut world = lending(|_| {});
-    world.move_index(AVAX, 15_000);
-    world.advance(16);
-    // The leg counts in the holder's favour. The account is short all the same, and a line that would cure
-    // it is there: but an old price mandates nothing.
+    let mut world = traders();
+    for name in ["ann", "bob"] {
+        world.claim_seat(name, BTC, 16).unwrap();
+    }
+    let terms = world.terms(LIMIT, &[BTC]);
+    world.lend("uma", "ann", (JUNIOR, ORDINARY), terms);
+    for (symbol, price, lots) in [(AVAX, 20_000, 1_000), (BTC, 100_000, 100)] {
+        world.place("ann", symbol, bid(price, lots)).unwrap();
+        world.place("bob", symbol, ask(price, lots)).unwrap();
+    }
+    world.advance(20);
+    world.move_index(AVAX, 16_600);
     let standing = risk(&world, "ann");
-    assert!(standing.equity > 0 && !standing.meets_maintenance().unwrap());
-    assert!(target(&standing) - standing.equity < i64::try_from(LIMIT).unwrap());
+    assert!(standing.favour != 0 && !standing.meets_maintenance().unwrap());
     world.assert_rejected(EngineError::DrawDoesNotCure, |world| {
         world.draw("uma", "ann")
     });
+    // At the same price with a fresh index it carries the draw.
+    let price = world.handle(BTC).price_ticks;
+    world.move_index(BTC, price);
+    world.move_index(AVAX, 17_100);
+    world.draw("uma", "ann").unwrap();
+    assert_sound(&world);
 }
 
 #[test]

@@ -284,16 +284,15 @@ fn attack_29_who_joins_before_a_lien_is_collected_buys_no_part_of_it_cheap() {
     world.assert_vault_exact("uma");
 }
 
+/// Interest runs for weeks before anybody books it: who joins just before pays for all of it.
 #[test]
 fn attack_29_who_joins_pays_for_the_interest_that_runs() {
-    let mut world = drawn(|terms| terms.drawn_rate_ppm = 1_000_000);
-    world.deposit("ann", 100_000_000).unwrap();
+    let mut world = lending(|terms| terms.undrawn_rate_ppm = 1_000_000);
     world.advance_fresh(2_000_000);
-    // Valued but not booked is not possible: a valuation books. So the minute after it is all that runs.
-    world.value_line("uma", "ann").unwrap();
-    world.advance(60);
+    assert_eq!(world.vault("uma").interest_receivable, 0);
     world.buy_shares("uma", "mallory", 50_000_000).unwrap();
     world.repay("uma", "ann", "ann", u64::MAX).unwrap();
+    assert_eq!(world.vault("uma").interest_total, 951_294);
     assert!(leave(&mut world, "mallory") <= 50_000_000);
     assert_sound(&world);
 }
