@@ -36,6 +36,14 @@ impl Scene {
         }
     }
 
+    fn run(mut self, steps: std::vec::Vec<Step>, check: impl Fn(&Self)) {
+        for (kind, who, amount, equity) in steps {
+            self.revalue(equity);
+            self.step(kind, who, amount);
+            check(&self);
+        }
+    }
+
     /// Everything valued anew, with own equity `equity` of the borrower.
     fn revalue(&mut self, equity: i64) {
         self.bench.accrue();
@@ -177,19 +185,43 @@ impl Scene {
     }
 }
 
+/// Kind of the step, actor, amount, and own equity of the borrower at that time.
+type Step = (u8, usize, u64, i64);
+
+fn steps() -> impl Strategy<Value = std::vec::Vec<Step>> {
+    let step = (0_u8..10, 0_usize..3, 1_u64..90_000, -50_000_i64..200_000);
+    prop::collection::vec(step, 1..120)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn nobody_gains_at_anothers_cost(
-        steps in prop::collection::vec((0_u8..10, 0_usize..3, 1_u64..90_000, -50_000_i64..200_000), 1..120),
-    ) {
-        let mut scene = Scene::new();
-        for (kind, who, amount, equity) in steps {
-            scene.revalue(equity);
-            scene.step(kind, who, amount);
-            scene.check_vault();
-        }
+    fn nobody_gains_at_anothers_cost(steps in steps()) {
+        Scene::new().run(steps, Scene::check_vault);
+    }
+
+    #[test]
+    fn a_draw_never_exceeds_the_limit(steps in steps()) {
+        Scene::new().run(steps, |scene| {
+            let line = &scene.bench.line;
+            assert!(line.drawn <= line.limit);
+            assert!(line.minute_drawn <= line.minute_cap);
+        });
+    }
+
+    #[test]
+    fn reserved_cash_never_exceeds_vault_cash(steps in steps()) {
+        Scene::new().run(steps, |scene| {
+            let vault = &scene.bench.vault;
+            assert!(vault.reserved_cash <= vault.cash);
+            // Nothing else is promised, and a committed line that lends has all of its limit behind it.
+            let line = &scene.bench.line;
+            assert_eq!(vault.reserved_cash, line.reserved_cash);
+            if line::lends(line, scene.bench.now) {
+                assert_eq!(line.reserved_cash + line.drawn, line.limit);
+            }
+        });
     }
 
     /// Attack 28 and 29 as one: whatever happens between without profit or loss of the vault, joining and
