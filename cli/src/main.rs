@@ -30,6 +30,7 @@ use tracing_subscriber::EnvFilter;
 use commands::account::AccountCommand;
 use commands::audit::AuditCommand;
 use commands::book::BookArgs;
+use commands::credit::CreditCommand;
 use commands::exchange::ExchangeCommand;
 use commands::history::HistoryArgs;
 use commands::keygen::KeygenArgs;
@@ -88,6 +89,9 @@ enum Command {
     Order(OrderCommand),
     /// Liquidate an account: reduce it in the book, take it over, tear it up; anyone may
     Liquidate(LiquidateArgs),
+    /// Credit: vaults, lines, draws and repayments
+    #[command(subcommand)]
+    Credit(CreditCommand),
     /// A market's book
     Book(BookArgs),
     /// A market's last trades
@@ -164,6 +168,7 @@ async fn on_a_cluster(session: &Session, command: Command) -> Result<()> {
         Command::Account(command) => commands::account::run(session, command).await,
         Command::Order(command) => commands::order::run(session, command).await,
         Command::Liquidate(args) => commands::liquidate::run(session, args).await,
+        Command::Credit(command) => commands::credit::run(session, command).await,
         Command::Book(args) => commands::book::run(session, args).await,
         Command::Trades(args) => commands::trades::run(session, args).await,
         Command::History(args) => commands::history::run(session, args).await,

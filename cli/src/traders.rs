@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use clap::Args;
+use plimsoll_client::events::Event;
 use plimsoll_client::instructions::{other_markets, TradeAccounts};
 use plimsoll_client::preview::AccountView;
 use plimsoll_client::rpc::RpcError;
@@ -13,6 +14,7 @@ use solana_signature::Signature;
 use solana_signer::Signer;
 
 use crate::session::Session;
+use crate::transactions;
 
 /// Which of an owner's accounts; every command about an account takes it.
 #[derive(Args, Clone, Debug)]
@@ -122,6 +124,21 @@ pub(crate) async fn simulate(
     let simulated = session.connection.simulate(instructions, signers).await;
     simulated.map_err(|error| refused(doing, error))?;
     Ok(())
+}
+
+/// Simulates, asks, sends, and reads what the program says happened.
+pub(crate) async fn step(
+    session: &Session,
+    doing: &str,
+    question: &str,
+    instructions: &[Instruction],
+    signer: &Keypair,
+) -> Result<(Signature, Vec<Event>)> {
+    simulate(session, doing, instructions, &[signer]).await?;
+    session.output.confirm(question)?;
+    let signature = send(session, doing, instructions, &[signer]).await?;
+    let events = transactions::outcome(session, signature).await?;
+    Ok((signature, events))
 }
 
 fn refused(doing: &str, error: RpcError) -> anyhow::Error {

@@ -372,6 +372,62 @@ fn an_insolvent_account_is_torn_up_and_the_audit_agrees() {
 }
 
 #[test]
+fn an_underwriter_opens_a_vault_and_offers_a_line() {
+    let home = tempfile::tempdir().expect("a directory");
+    let localnet = Localnet::start_with(home, &["--program", &program()]);
+    let (uma, ann) = (key(&localnet, "uma.json"), key(&localnet, "ann.json"));
+    for key in [&uma, &ann] {
+        localnet.json(key, &["faucet", "--usdc", "5000"]);
+        localnet.json(key, &["account", "create"]);
+    }
+    let none = localnet.error(&uma, &["credit", "vault", "show"]);
+    assert!(
+        none.contains("`plimsoll credit vault open` opens one"),
+        "{none}"
+    );
+    let opened = localnet.json(&uma, &["credit", "vault", "open", "--notice", "3600"]);
+    let underwriter = text(&opened, "underwriter").to_owned();
+    let junior = localnet.json(&uma, &["credit", "vault", "buy", "20", "--junior"]);
+    assert_eq!(text(&junior, "vault_cash"), "20.00");
+    let of_umas = ["credit", "vault", "buy", "--vault", &underwriter, "180"];
+    localnet.json(&ann, &of_umas);
+
+    let accounts = localnet.json(&ann, &["account", "list"]);
+    let account = text(&accounts[0], "margin_account").to_owned();
+    let offer = ["credit", "line", "offer", &account, "--limit", "30"];
+    let terms = [
+        "--committed",
+        "--mandate",
+        "AVAX=1000",
+        "--drawn-rate",
+        "12%",
+    ];
+    let offered = localnet.json(&uma, &[&offer[..], &terms].concat());
+    let line = text(&offered, "line").to_owned();
+    localnet.json(&ann, &["credit", "line", "accept", &line]);
+    let early = localnet.error(&ann, &["--yes", "credit", "line", "activate", &line]);
+    assert!(early.contains("LineNotActive"), "{early}");
+    let shown = localnet.json(&ann, &["credit", "line", "show", &account]);
+    assert_eq!(
+        (text(&shown, "state"), text(&shown["terms"], "drawn_rate")),
+        ("accepted", "12%")
+    );
+
+    let vault = localnet.json(&uma, &["credit", "vault", "show"]);
+    assert_eq!(
+        (text(&vault, "nav_face"), text(&vault, "loss_in_fall")),
+        ("200.00", "0.00")
+    );
+    assert_eq!(text(&vault["lines"][0], "limit_share"), "15%");
+    let redeem = ["credit", "vault", "redeem", "--vault", &underwriter, "all"];
+    let asked = localnet.json(&ann, &redeem);
+    assert_eq!(text(&asked, "value"), "180.00");
+    let due = ["--yes", "credit", "vault", "pay", "--vault", &underwriter];
+    let due = localnet.error(&uma, &due);
+    assert!(due.contains("RedemptionNotDue"), "{due}");
+}
+
+#[test]
 fn a_port_in_use_is_one_sentence() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = taken.local_addr().expect("its number").port().to_string();

@@ -3,6 +3,7 @@
 pub(crate) mod account;
 pub(crate) mod audit;
 pub(crate) mod book;
+pub(crate) mod credit;
 pub(crate) mod doctor;
 pub(crate) mod exchange;
 pub(crate) mod history;

@@ -13,8 +13,10 @@ pub mod preview;
 pub mod receipts;
 #[cfg(feature = "rpc")]
 pub mod rpc;
+pub mod underwriting;
 
 pub use accounts::{DecodeError, MarketView};
 pub use addresses::{margin_account, ExchangeAddresses};
 pub use plimsoll::instructions::{ExchangeArgs, OrderArgs};
+pub use plimsoll::LineTerms;
 pub use plimsoll_engine as engine;

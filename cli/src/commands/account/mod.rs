@@ -7,6 +7,7 @@ mod standing;
 
 pub(in crate::commands) use cash::balances;
 pub(in crate::commands) use show::margin_ratio;
+pub(in crate::commands) use standing::line_state;
 
 use anyhow::{bail, Result};
 use clap::Subcommand;

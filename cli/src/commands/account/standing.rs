@@ -147,7 +147,7 @@ fn line_shown(address: &Pubkey, line: &CreditLine) -> LineShown {
 }
 
 /// A line's state in a word.
-fn line_state(line: &CreditLine) -> &'static str {
+pub(in crate::commands) fn line_state(line: &CreditLine) -> &'static str {
     let is = |state: LineState| line.state == state.byte();
     if is(LineState::Offered) {
         "offered"

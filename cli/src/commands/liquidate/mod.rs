@@ -25,7 +25,6 @@ use solana_signer::Signer;
 use crate::markets::symbol_of;
 use crate::session::Session;
 use crate::traders;
-use crate::transactions;
 use crate::units::{usd, usd_unsigned, MarketUnits};
 
 /// Arguments of `plimsoll liquidate`.
@@ -189,13 +188,7 @@ impl Target {
         question: &str,
         instruction: Instruction,
     ) -> Result<(Signature, Vec<Event>)> {
-        let instructions = [instruction];
-        let signers = [&self.keypair];
-        traders::simulate(session, doing, &instructions, &signers).await?;
-        session.output.confirm(question)?;
-        let signature = traders::send(session, doing, &instructions, &signers).await?;
-        let events = transactions::outcome(session, signature).await?;
-        Ok((signature, events))
+        traders::step(session, doing, question, &[instruction], &self.keypair).await
     }
 
     /// The same account a moment later.
