@@ -141,6 +141,29 @@ fn attack_21_reimbursement_is_bounded_and_comes_out_of_the_keeper_pool() {
     }
 }
 
+/// Many small broke accounts are no living: a tear-up of less than a slice is reimbursed nothing.
+#[test]
+fn attack_21_tearing_up_dust_is_not_reimbursed() {
+    let mut world = World::trading(&[AVAX]);
+    world.trader("bob", RICH, &[AVAX]);
+    endow_fund(&mut world, 0, 1_000 * USDC);
+    for number in 0..5 {
+        let name = format!("dust-{number}");
+        world.trader(&name, 222 * USDC / 1_000, &[AVAX]);
+        trade(&mut world, AVAX, "bob", &name, 20_000, 10);
+    }
+    world.move_index(AVAX, 15_000);
+    for number in 0..5 {
+        world
+            .tear_up(format!("dust-{number}").as_str(), AVAX)
+            .unwrap();
+        world.advance_fresh(1);
+    }
+    assert_eq!(world.default_fund().keeper_pool, 1_000 * USDC);
+    assert_eq!(world.collateral("keeper"), 0);
+    world.assert_sound();
+}
+
 #[test]
 fn attack_21_two_steps_in_one_second_are_reimbursed_once() {
     let mut world = long_with(22_200 * USDC, 1_000_000);

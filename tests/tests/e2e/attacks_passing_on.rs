@@ -1,7 +1,7 @@
 //! Attacks that pass a loss on: a favour paid out as money, orders that outlive the equity that margined them,
 //! one market's deficit charged to another, a book that dust makes look empty (rows 2, 23, 41, 49).
 
-use plimsoll_testkit::{ask, bid, events, OrderExt, World};
+use plimsoll_testkit::{ask, bid, events, EngineError, OrderExt, World};
 
 use super::losses_scenes::{equity, liquidated, standing, trade, AVAX, RICH, TWIN, USDC};
 
@@ -147,4 +147,25 @@ fn attack_02_dust_in_front_of_a_deep_book_opens_no_takeover() {
     let done = liquidated(&world.liquidate("ann", AVAX).unwrap());
     assert_eq!(done.filled_lots, 32, "the dust");
     assert_eq!(done.takeover_started_at, 0, "10,000 lots rest behind it");
+}
+
+/// A caller that passes a book read-only leaves no order in it: the call is refused.
+#[test]
+fn attack_49_a_book_that_is_passed_read_only_keeps_no_order() {
+    let mut world = two_markets(1_000 * USDC);
+    trade(&mut world, TWIN, "bob", "ann", 20_000, 20_000);
+    world.place("ann", AVAX, bid(19_990, 20_000)).unwrap();
+    world.move_index(TWIN, 15_870);
+    let mut call = world.liquidate_ix("ann", TWIN);
+    call.accounts.last_mut().unwrap().is_writable = false;
+    let sound = {
+        let mut call = call.clone();
+        call.accounts.last_mut().unwrap().is_writable = true;
+        call
+    };
+    world.assert_rejected(EngineError::WrongMarketAccounts, |world| {
+        world.send(&[call], &["keeper".into()])
+    });
+    world.send(&[sound], &["keeper".into()]).unwrap();
+    assert_eq!(world.seat("ann", AVAX).orders, 0);
 }

@@ -3,7 +3,7 @@
 use plimsoll_testkit::{EngineError, MarketSpec, World};
 
 use super::attacks_stage_losses::{set_losses, LOSSES};
-use super::losses_scenes::{equity, AVAX};
+use super::losses_scenes::{equity, leave_with, torn_up, trade, AVAX, RICH};
 
 /// `kim` holds a remainder, `lou`'s seat is an epoch behind, `jan` holds one lot.
 fn stage() -> World {
@@ -126,4 +126,30 @@ fn a_seat_of_another_account_is_not_synced() {
             world.send(&[instruction], &["keeper".into()])
         });
     }
+}
+
+/// Of two ends only that of the seat's own epoch is where its walk begins: another would skip what lies between.
+#[test]
+fn a_seat_two_epochs_behind_is_not_synced_from_the_second_end() {
+    let mut world = stage();
+    let first = world.market(LOSSES).header.sides[1].newest_end;
+    trade(&mut world, LOSSES, "eli", "jan", 20_000, 1);
+    world.trader("late", RICH, &[LOSSES]);
+    trade(&mut world, LOSSES, "eli", "late", 20_000, 90_000);
+    leave_with(&mut world, "late", 0, "jan");
+    for name in ["hal", "ivy"] {
+        world.deposit(name, RICH).unwrap();
+    }
+    trade(&mut world, LOSSES, "hal", "eli", 20_000, 299);
+    trade(&mut world, LOSSES, "ivy", "eli", 20_000, 299);
+    assert_eq!(torn_up(&mut world, "late", LOSSES).epoch_ended, 1);
+    let second = world.market(LOSSES).header.sides[1].newest_end;
+    assert!(first != second);
+    let held = (equity(&world, "lou"), world.holding("lou", LOSSES));
+    world.assert_rejected(EngineError::EpochBehind, |world| {
+        world.sync_seat("lou", LOSSES, second)
+    });
+    world.sync_seat("lou", LOSSES, first).unwrap();
+    assert_eq!(held, (equity(&world, "lou"), world.holding("lou", LOSSES)));
+    world.assert_sound();
 }
