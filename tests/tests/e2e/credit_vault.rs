@@ -1,6 +1,7 @@
 //! Vaults: opening one, joining it, its junior stake.
 
 use plimsoll_engine::credit::vault::{bid, worth};
+use plimsoll_engine::state::{CreditVault, LineSlot};
 use plimsoll_testkit::events::{JuniorReleased, SharesBought, VaultOpened};
 use plimsoll_testkit::{Actor, EngineError, World, WALLET_USDC};
 use solana_pubkey::Pubkey;
@@ -171,4 +172,29 @@ fn attack_29_the_underwriter_does_not_pull_its_first_loss_from_under_a_loss_in_s
     });
     world.release_junior("uma", spare).unwrap();
     assert_sound(&world);
+}
+
+/// Every slot taken, drawn and accruing: what joining and leaving have to add up at most.
+#[test]
+fn a_vault_of_32_lines_is_joined_and_left_within_the_default_compute_limit() {
+    let mut world = vault();
+    let (address, now) = (world.vault_address("uma"), world.now());
+    world.change_account(&address, |account| {
+        let state: &mut CreditVault = bytemuck::from_bytes_mut(&mut account.data[8..]);
+        state.slots.fill(LineSlot {
+            limit: 3_000_001,
+            drawn: 1_000_003,
+            value: 900_007,
+            valued_at: now,
+            accrued_at: now - 77,
+            drawn_rate_ppm: 123_457,
+            undrawn_rate_ppm: 12_347,
+        });
+        state.drawn = 32 * 1_000_003;
+    });
+    let joined = world.buy_shares("uma", "provider", 5_000_000).unwrap();
+    let left = world.request_redemption("uma", "provider", 7_000).unwrap();
+    for units in [joined.units, left.units] {
+        assert!(units < 100_000, "{units} units");
+    }
 }
