@@ -68,6 +68,7 @@ mod sequence;
 mod sequence_steps;
 mod settle;
 mod sweep_fees;
+mod underwriting;
 mod take_over;
 mod tear_up;
 mod withdraw;
