@@ -338,10 +338,16 @@ fn haircut(claim: i64) -> i64 {
 /// leave Q over MM no worse, Q′·M ≥ Q·M′ with Q > 0. On credit that alone would let a borrower hand the
 /// lender's cash to a friend (ADR 0015): there e may fall by no more than its own share of the margin that
 /// goes, ⌊e⁺·(M − M′)/M⌋, or by `closing_cost`, what a liquidation would charge for it, if that is more.
+/// What is only to rest has no `own_share`: many such orders would each count on the same equity.
 ///
 /// # Errors
 /// `BelowInitialMargin` when a margin does not fall, `TradeWorsensRisk`.
-pub fn check_reducing(before: &AccountRisk, after: &AccountRisk, closing_cost: u64) -> Result<()> {
+pub fn check_reducing(
+    before: &AccountRisk,
+    after: &AccountRisk,
+    closing_cost: u64,
+    own_share: bool,
+) -> Result<()> {
     // Older orders may not grow in their worst case by what the fill takes off the position either.
     if after.maintenance_margin >= before.maintenance_margin
         || after.initial_margin > before.initial_margin
@@ -359,15 +365,24 @@ pub fn check_reducing(before: &AccountRisk, after: &AccountRisk, closing_cost: u
         return Err(EngineError::TradeWorsensRisk);
     }
     if before.credit != 0 {
-        check_own_equity(before, after, closing_cost)?;
+        check_own_equity(before, after, closing_cost, own_share)?;
     }
     Ok(())
 }
 
 /// What the trade costs is the borrower's own, or what a liquidation would cost.
 #[inline(never)]
-fn check_own_equity(before: &AccountRisk, after: &AccountRisk, closing_cost: u64) -> Result<()> {
-    let own = u64::try_from(before.equity).unwrap_or(0);
+fn check_own_equity(
+    before: &AccountRisk,
+    after: &AccountRisk,
+    closing_cost: u64,
+    own_share: bool,
+) -> Result<()> {
+    let own = if own_share {
+        u64::try_from(before.equity).unwrap_or(0)
+    } else {
+        0
+    };
     let cut = before
         .maintenance_margin
         .saturating_sub(after.maintenance_margin);

@@ -44,6 +44,8 @@ pub struct BookStep {
     /// The book did not take all that the step asked for: a takeover may open. Nothing is known of a book
     /// that goes on behind the last step (`StopReason::StepsExhausted`).
     pub book_ended: bool,
+    /// All that the step asked for was closed, the last step of matching not being used up.
+    pub satisfied: bool,
 }
 
 /// An IOC at the zero price or better, sized anew at every price it meets, so that it closes no more than
@@ -108,6 +110,7 @@ pub fn reduce_in_book(
         limit: zero.limit.0,
         // Neither a book that goes on behind the last step nor one that filled the order has ended.
         book_ended: plan.stop == StopReason::NoCross && sizing.missing_after(plan)?,
+        satisfied: plan.stop == StopReason::Filled && plan.filled_lots != 0,
         ..BookStep::default()
     };
     if plan.steps().is_empty() {

@@ -169,6 +169,8 @@ pub fn take_over(
     })
 }
 
+/// What is to be closed, the smallest order at least, but no more than the taker wants: then what stays is
+/// an order or more.
 fn size_taken(
     params: &MarketParams,
     leg: &Leg,
@@ -177,11 +179,20 @@ fn size_taken(
 ) -> Result<u64> {
     let sizes = params.lot_sizes();
     let whole = sizes.lots_floor(leg.size()).0;
-    let lots = lots_for(params, terms.size_max, leg.size(), lots_max).min(lots_max);
+    let least = sizes
+        .base_atoms(BaseLots(params.lots_min))
+        .unwrap_or(u64::MAX)
+        .min(leg.size());
+    let asked = lots_for(params, terms.size_max.max(least), leg.size(), u64::MAX);
+    let lots = if asked <= lots_max {
+        asked
+    } else {
+        lots_max.min(whole.saturating_sub(params.lots_min))
+    };
     if lots == whole {
         return Ok(leg.size());
     }
-    if lots == 0 || lots < params.lots_min {
+    if lots < params.lots_min {
         return Err(EngineError::SizeOutOfRange);
     }
     sizes.base_atoms(BaseLots(lots))

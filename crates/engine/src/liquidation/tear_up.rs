@@ -5,6 +5,7 @@ use super::{Leg, Legs, Standing};
 use crate::adl::{self, LossEvent, Receipt};
 use crate::book::arena::{self, MarketMut};
 use crate::cash;
+use crate::epochs;
 use crate::error::{EngineError, Result};
 use crate::fund;
 use crate::math;
@@ -65,7 +66,7 @@ pub fn tear_up(
     if leg.market != *address {
         return Err(EngineError::WrongMarketAccounts);
     }
-    let deficit = legs.share_of(leg, deficit_of(account, standing)?)?;
+    let deficit = charged_to(leg, legs, deficit_of(account, standing)?)?;
     let header = &*market.header;
     let allowance = fund::allowance(fund, &header.losses, &header.params, env.now)?;
     let event = LossEvent {
@@ -81,6 +82,17 @@ pub fn tear_up(
     Ok(receipt)
 }
 
+/// The leg's share of the deficit. Of a flat account with gains that no pool has paid, each leg in turn bears
+/// what is left, as far as its loss goes: shares would approach the deficit and never come to its end.
+fn charged_to(leg: &Leg, legs: &Legs, deficit: u64) -> Result<u64> {
+    let loss = math::signed(legs.total.loss)?;
+    let gains = math::add_signed(legs.total.equity, loss)? > 0;
+    if leg.held.base == 0 && gains {
+        return Ok(deficit.min(leg.risk.loss));
+    }
+    legs.share_of(leg, deficit)
+}
+
 /// Closes a position of less than one lot, or shares of less than an atom, which ADL left, at the mark plus the taker fee: a uniform event
 /// without a loss; anyone may. Rounded against the holder (spec §4).
 ///
@@ -93,7 +105,10 @@ pub fn close_remainder(
     env: &Env,
 ) -> Result<Receipt> {
     let lot = market.header.params.base_atoms_per_lot;
-    let nothing = arena::seat(market.blocks, leg.seat)?.shares == 0;
+    let seat = arena::seat(market.blocks, leg.seat)?;
+    // Of a seat that is behind, what is left shows when it has been synced.
+    let behind = epochs::is_behind(market.header, seat);
+    let nothing = seat.shares == 0 || (behind && leg.held.base == 0);
     if nothing || leg.size() >= lot {
         return Err(EngineError::PositionNotARemainder);
     }

@@ -178,11 +178,11 @@ fn check_margin(
     let before = account(held, &Resting::from(seat))?;
     let cost = |becomes: Holding| closing_cost(header, held, becomes);
     if becomes.fill.base != 0 {
-        risk::check_reducing(&before, &after, cost(becomes.held)?)?;
+        risk::check_reducing(&before, &after, cost(becomes.held)?, true)?;
     }
     if becomes.resting_lots != 0 {
         let filled = account(becomes.held_if_filled, &becomes.resting_if_filled)?;
-        risk::check_reducing(&before, &filled, cost(becomes.held_if_filled)?)?;
+        risk::check_reducing(&before, &filled, cost(becomes.held_if_filled)?, false)?;
     }
     Ok(Margin::Reducing)
 }

@@ -393,7 +393,7 @@ fn a_reducing_trade_cuts_margin_and_keeps_q_over_it() {
     ];
     for (before, after, verdict) in cases {
         assert_eq!(
-            check_reducing(&before, &after, 0),
+            check_reducing(&before, &after, 0, true),
             verdict,
             "{before:?} {after:?}"
         );
@@ -433,7 +433,7 @@ fn on_credit_a_trade_costs_the_borrower_and_not_the_lender() {
     ];
     for (before, after, cost, verdict) in cases {
         assert_eq!(
-            check_reducing(&before, &after, cost),
+            check_reducing(&before, &after, cost, true),
             verdict,
             "{before:?} {after:?}"
         );

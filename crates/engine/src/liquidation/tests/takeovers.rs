@@ -244,7 +244,6 @@ fn a_takeover_moves_what_is_needed_and_nothing_is_lost() {
 }
 
 #[test]
-#[ignore = "open: fewer lots than the smallest order cannot be taken over"]
 fn a_taker_gets_no_more_than_it_asks_for() {
     let coarse = MarketParams {
         lots_min: 4,
@@ -271,7 +270,6 @@ fn a_taker_gets_no_more_than_it_asks_for() {
 }
 
 #[test]
-#[ignore = "open: fewer lots than the smallest order cannot be taken over"]
 fn less_than_the_smallest_order_is_taken_as_one() {
     let coarse = MarketParams {
         lots_min: 4,

@@ -376,16 +376,12 @@ fn emit_fills(
     emit_order_placed(&event, plan, &mut buffer)
 }
 
-/// The takeover's clock starts when the book could not give what was to be closed.
+/// The takeover's clock starts when the book could not give what was to be closed, and ends when it did.
+/// Orders that are in the way, of the account or of whoever fills the book with dust, turn nothing back.
 fn settle_flag(account: &mut MarginAccount, book: &BookStep, env: &Env) {
-    let untried = book.limit == 0 && !book.book_ended;
-    if untried {
-        // Orders were in the way: that must not turn the clock back.
-        return;
-    }
-    if !book.book_ended {
+    if book.satisfied {
         account.takeover_started_at = 0;
-    } else if account.takeover_started_at == 0 {
+    } else if book.book_ended && account.takeover_started_at == 0 {
         account.takeover_started_at = env.now;
     }
 }
