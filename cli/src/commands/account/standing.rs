@@ -1,6 +1,7 @@
 //! What of an account's standing only an account in trouble or with credit has.
 
 use plimsoll_client::engine::cash::account_cash;
+use plimsoll_client::engine::fund::flag_is_recent;
 use plimsoll_client::engine::math::seconds_since;
 use plimsoll_client::engine::risk::AccountRisk;
 use plimsoll_client::engine::state::{CreditLine, LineState, MarginAccount};
@@ -14,16 +15,18 @@ use crate::units::{percent, usd, usd_unsigned};
 /// Both parts, each only where there is something to say.
 #[derive(Serialize)]
 pub(super) struct StandingShown {
-    /// Seen below maintenance, and not above it since.
+    /// Seen below maintenance.
     #[serde(skip_serializing_if = "Option::is_none")]
     liquidation: Option<FlagShown>,
     #[serde(skip_serializing_if = "Option::is_none")]
     credit: Option<CreditShown>,
 }
 
-/// Since when the account is being liquidated, unix seconds.
+/// Since when the account was seen below maintenance, unix seconds. Nothing clears a flag when the account
+/// recovers; one that nobody has seen for a minute counts no more.
 #[derive(Serialize)]
 struct FlagShown {
+    counts: bool,
     flagged_at: i64,
     last_seen_at: i64,
     /// The book did not suffice: anyone may take over.
@@ -75,8 +78,14 @@ impl StandingShown {
         let amount = |value: &str| format!("{value} USDC");
         let mut rows = Vec::new();
         if let Some(flag) = &self.liquidation {
-            rows.push(("below maintenance since", time(flag.flagged_at)));
-            if let (Some(since), Some(seconds)) = (flag.takeover_since, flag.takeover_seconds) {
+            if flag.counts {
+                rows.push(("below maintenance since", time(flag.flagged_at)));
+            } else {
+                rows.push(("last seen below maintenance", time(flag.last_seen_at)));
+            }
+            if let (true, Some(since), Some(seconds)) =
+                (flag.counts, flag.takeover_since, flag.takeover_seconds)
+            {
                 let clock = format!("{}, {seconds} s ago", time(since));
                 rows.push(("takeover open since", clock));
             }
@@ -103,6 +112,7 @@ impl StandingShown {
 fn flag(account: &MarginAccount, now: i64) -> Option<FlagShown> {
     let since = account.takeover_started_at;
     (account.flagged_at != 0).then(|| FlagShown {
+        counts: flag_is_recent(account, now),
         flagged_at: account.flagged_at,
         last_seen_at: account.flag_seen_at,
         takeover_since: (since != 0).then_some(since),
@@ -161,6 +171,9 @@ pub(in crate::commands) fn line_state(line: &CreditLine) -> &'static str {
 }
 
 fn line_text(line: &LineShown) -> String {
+    if line.state == "closed" {
+        return format!("closed ({})", line.address);
+    }
     format!(
         "{} {}, {} of {} USDC undrawn ({})",
         line.state,

@@ -96,7 +96,7 @@ pub(super) async fn show(session: &Session, args: &ShowArgs) -> Result<()> {
     for (line_address, line) in lines_of(session, &desk, &address).await? {
         lines.push(Read {
             address: line_address,
-            stressed: after_fall(session, &line, marks, now).await,
+            stressed: after_fall(session, (&line_address, &line), marks, now).await,
             line,
         });
     }
@@ -141,12 +141,16 @@ async fn lines_of(
 
 async fn after_fall(
     session: &Session,
-    line: &CreditLine,
+    (address, line): (&Pubkey, &CreditLine),
     marks_ppm: u64,
     now: i64,
 ) -> Result<Stressed> {
     let account = Pubkey::from(line.margin_account);
-    let view = session.connection.account_view(&account).await?;
+    let mut view = session.connection.account_view(&account).await?;
+    if view.account.credit_line != address.to_bytes() {
+        // An offer: what the account owes it owes to somebody else.
+        view.account.credit_principal = 0;
+    }
     let found = stressed(&view, marks_ppm, now);
     found.map_err(|error| anyhow::anyhow!("{error:?}: {error}"))
 }
