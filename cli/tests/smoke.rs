@@ -369,6 +369,20 @@ fn an_insolvent_account_is_torn_up_and_the_audit_agrees() {
     );
     let custody = localnet.json(&bob, &["audit", "custody"]);
     assert_eq!(custody["holds"], true, "{custody}");
+    // Bob's side was closed whole, which ended its epoch; after that his shares of it are gone.
+    let accounts = localnet.json(&bob, &["account", "list"]);
+    let other = text(&accounts[0], "margin_account").to_owned();
+    let told = ["audit", "adl", "AVAX", "--account", &other];
+    let before = localnet.json(&bob, &told);
+    assert_eq!(before["accounts"][0]["determined_from"], 1, "{before}");
+    let synced = localnet.json(&bob, &["liquidate", "sync-seat", &other, "AVAX"]);
+    assert_eq!(
+        (&synced["epoch"], &synced["epoch_of_side"]),
+        (&1.into(), &1.into())
+    );
+    let after = localnet.json(&bob, &told);
+    assert_eq!(after["accounts"][0]["determined_from"], 2, "{after}");
+    assert_eq!(after["accounts"][0]["undetermined_receipts"], 1, "{after}");
 }
 
 #[test]
