@@ -46,7 +46,7 @@ fn storm(seed: u64, steps: u32) -> [u32; 4] {
             let (q, margin) = standing(&world, actor);
             q < i64::try_from(margin).unwrap()
         };
-        let name = match ACTORS.into_iter().find(|actor| needy(&actor)) {
+        let name = match ACTORS.into_iter().find(|actor| needy(actor)) {
             Some(found) if (6..=9).contains(&what) => found,
             _ => name,
         };
