@@ -61,6 +61,9 @@ pub struct Receipt {
     /// The charged side before and after: open interest (base atoms), A, C and N as (low, high), epoch.
     pub open_interest_before: u64,
     pub open_interest_after: u64,
+    /// Open interest that the close left on the loser's own side, base atoms: what the charged side is matched
+    /// to, when something was closed.
+    pub own_open_interest: u64,
     pub scale_before: u64,
     pub scale_after: u64,
     pub cash_index_before: [u64; 2],
@@ -72,7 +75,7 @@ pub struct Receipt {
 }
 
 /// Bytes of a receipt.
-pub const RECEIPT_SIZE: usize = 248;
+pub const RECEIPT_SIZE: usize = 256;
 const _: () = assert!(core::mem::size_of::<Receipt>() == RECEIPT_SIZE);
 
 /// S′: what `open` base atoms can be charged of a loss, at most their price.
@@ -163,8 +166,9 @@ pub fn execute(
     // Also where shares hold less than an atom: the seat is to be empty.
     position::leave(&mut seat, &mut sides, event.price)?;
     seat.opened_at = 0;
+    let own_open_interest = side_ref(&sides, opposite(opposing)).open_interest();
     if held.base != 0 {
-        left = left.min(side_ref(&sides, opposite(opposing)).open_interest());
+        left = left.min(own_open_interest);
     }
     let after = scaled(&before, opposing == SIDE_LONG, charged, left, event.price)?;
     let ended = open_before != 0 && epochs::due(&after);
@@ -204,6 +208,7 @@ pub fn execute(
         carried,
         open_interest_before: open_before,
         open_interest_after: now.open_interest(),
+        own_open_interest,
         scale_before: before.scale,
         scale_after: after.scale,
         cash_index_before: before.cash_index,

@@ -163,7 +163,7 @@ fn one_altered_byte_anywhere_in_a_receipts_log_fails_the_audit() {
         .unwrap()
         .to_owned();
     let bytes = BASE64_STANDARD.decode(&text).unwrap();
-    assert_eq!(bytes.len(), 256);
+    assert_eq!(bytes.len(), 264);
     for byte in 0..bytes.len() {
         let mut altered = bytes.clone();
         altered[byte] ^= 1;

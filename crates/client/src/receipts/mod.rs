@@ -3,9 +3,8 @@
 //! count up to its number, follow from one another, and be what the engine writes from the fields before
 //! each event. The first difference is an error that names the receipt and the field.
 //!
-//! What a receipt does not carry is the open interest of the loser's side, which the closed fraction
-//! follows from: [`Receipt::recomputed`] takes that fraction as it stands. It is checked against the
-//! closed quantity where the two sides are still even, in a market's first event.
+//! The closed quantity is checked against the open interest of both sides where they are still even, in a
+//! market's first event; later they may differ by the market's drift.
 
 mod changes;
 mod seats;

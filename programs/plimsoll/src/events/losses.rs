@@ -63,6 +63,8 @@ pub struct DeleveragingExecuted {
     pub carried: u64,
     pub open_interest_before: u64,
     pub open_interest_after: u64,
+    /// Of the loser's own side, after the close.
+    pub own_open_interest: u64,
     pub scale_before: u64,
     pub scale_after: u64,
     pub cash_index_before: [u64; 2],

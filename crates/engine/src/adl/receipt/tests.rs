@@ -66,7 +66,7 @@ fn check_event(scene: &mut Scene, deficit: u64, fund: u64) {
 fn a_changed_figure_is_not_what_the_event_writes() {
     let mut scene = scene(&[600_000, 400_000], 250_000, true, ONE);
     let receipt = scene.pit.lose(scene.loser, 50_000, 20_000).unwrap();
-    let changes: [fn(&mut Receipt); 12] = [
+    let changes: [fn(&mut Receipt); 14] = [
         |receipt| receipt.version = 2,
         |receipt| receipt.epoch_ended = 1,
         |receipt| receipt.reserved_0 = [0, 0, 1, 0, 0],
@@ -75,7 +75,9 @@ fn a_changed_figure_is_not_what_the_event_writes() {
         |receipt| receipt.charged -= 1,
         |receipt| receipt.carried += 1,
         |receipt| receipt.open_interest_after += 1,
+        |receipt| receipt.own_open_interest -= 1,
         |receipt| receipt.scale_after -= 1,
+        |receipt| receipt.scale_after -= 1 << 50,
         |receipt| receipt.cash_index_after[0] ^= 1,
         |receipt| receipt.shares_after[0] -= 1,
         |receipt| receipt.epoch_after += 1,
