@@ -38,6 +38,8 @@ struct Mix {
     gaps: u64,
     losses: u64,
     ends: u64,
+    /// Steps of borrowers, of lines and of providers.
+    credit: u64,
     /// Accounts that trade; zero: all.
     accounts: u64,
     /// One step in so many is followed by each of the trials on a copy.
@@ -55,6 +57,7 @@ const EVEN: Mix = Mix {
     gaps: 0,
     losses: 0,
     ends: 0,
+    credit: 0,
     accounts: 0,
     samples: 2_000,
 };
@@ -70,6 +73,7 @@ const STORM: Mix = Mix {
     gaps: 2,
     losses: 16,
     ends: 0,
+    credit: 0,
     accounts: 0,
     samples: 2_000,
 };
@@ -81,7 +85,7 @@ fn step(world: &mut World, mix: &Mix) -> (&'static str, Result<(), EngineError>)
         some => some,
     }) as usize;
     let market = world.random.below(world.markets.len() as u64) as usize;
-    let kinds: [(&str, u64); 17] = [
+    let kinds: [(&str, u64); 21] = [
         ("cancel", mix.cancel),
         ("deposit", mix.cash.div_ceil(3)),
         ("withdraw", mix.cash - mix.cash.div_ceil(3)),
@@ -92,7 +96,11 @@ fn step(world: &mut World, mix: &Mix) -> (&'static str, Result<(), EngineError>)
         ("sweep", mix.sweep),
         ("seat", mix.seats),
         ("gap", mix.gaps),
+        ("squeeze", mix.gaps.div_ceil(2)),
         ("end epoch", mix.ends),
+        ("lend", mix.credit / 2),
+        ("line", mix.credit / 4),
+        ("provide", mix.credit / 4),
         ("liquidate", mix.losses / 3),
         ("take over", mix.losses / 4),
         ("tear up", mix.losses / 4),
@@ -124,7 +132,30 @@ fn step(world: &mut World, mix: &Mix) -> (&'static str, Result<(), EngineError>)
         "sweep" => world.sweep(market),
         "seat" => world.claim_or_release(account, market),
         "gap" => world.gap(market),
+        "squeeze" => {
+            let squeezed = world.squeeze(account);
+            let next = if world.shape.credit {
+                world.random.below(3)
+            } else {
+                2
+            };
+            let _ = match next {
+                0 => world.draw(account),
+                1 => loss(world, account, "liquidate"),
+                _ => Ok(()),
+            };
+            squeezed
+        }
         "end epoch" => world.end_epoch(market),
+        "lend" => lend(world, account),
+        "line" => {
+            let line = world.random.below(world.lines.len() as u64) as usize;
+            world.live(line)
+        }
+        "provide" => {
+            let vault = world.random.below(world.vaults.len() as u64) as usize;
+            world.provide(vault)
+        }
         "liquidate" | "take over" | "tear up" => loss(world, account, chosen),
         "close remainder" => world.close_remainder(account, market),
         "sync" => world.sync(account, market),
@@ -160,6 +191,23 @@ fn loss(world: &mut World, first: usize, what: &str) -> Result<(), EngineError> 
     }
 }
 
+/// A step on a loan, mostly on one that runs or is needed.
+fn lend(world: &mut World, first: usize) -> Result<(), EngineError> {
+    let count = world.accounts.len();
+    let all = || (0..count).map(|step| (first + step) % count);
+    let owes = |account: &usize| {
+        let state = &world.accounts[*account];
+        state.credit_principal | state.credit_interest | state.lien != 0
+    };
+    let starving = all().find(|account| world.starves(*account));
+    let owing = all().find(owes);
+    match (starving, owing, world.random.below(4)) {
+        (Some(account), _, 0..=2) => world.draw(account),
+        (_, Some(account), 0 | 1) => world.lend(account),
+        _ => world.lend(first),
+    }
+}
+
 fn run(seed: u64, mix: Mix) -> World {
     run_in(seed, mix, model::FOUNDATION)
 }
@@ -184,7 +232,11 @@ fn run_in(seed: u64, mix: Mix, shape: Shape) -> World {
     }
     let fills = fills(&world);
     println!("{fills:>8} fills");
-    let least = if shape.losses { steps / 80 } else { steps / 40 };
+    let least = if shape.losses {
+        steps / 200
+    } else {
+        steps / 40
+    };
     assert!(fills > least, "the sequence traded {fills} times");
     world
 }
@@ -241,6 +293,9 @@ fn sequence(seed: u64, mix: Mix, shape: Shape, steps: u64) -> World {
         shape,
     };
     let mut world = World::new(seed, shape);
+    if shape.credit {
+        world.open_credit();
+    }
     for account in 0..world.accounts.len() {
         world.deposit(account).unwrap();
         for market in 0..world.markets.len() {
@@ -255,6 +310,7 @@ fn sequence(seed: u64, mix: Mix, shape: Shape, steps: u64) -> World {
             2..=4 => 16,
             5..=50 => 1,
             51..=80 if shape.losses => 3,
+            81 if shape.credit => 1_200,
             _ => 0,
         };
         world.env.now += pause;
@@ -346,6 +402,17 @@ fn deposit_succeeds_in_every_reachable_state() {
     assert!(world.tokens > model::ledger::big(0));
 }
 
+/// What several sequences came to together.
+fn counts_of(seeds: &[u64], mix: Mix, shape: Shape) -> BTreeMap<String, u64> {
+    let mut counts = BTreeMap::new();
+    for seed in seeds {
+        for (what, count) in run_in(*seed, mix, shape).counts {
+            *counts.entry(what).or_insert(0) += count;
+        }
+    }
+    counts
+}
+
 /// What sequences with losses must have come to, or they have tested nothing; in short ones of another seed
 /// it may not happen.
 fn assert_reached(counts: &BTreeMap<String, u64>, shape: Shape, states: &[&str]) {
@@ -364,6 +431,15 @@ const DESERT: Mix = Mix {
     gaps: 12,
     losses: 24,
     accounts: 4,
+    ..STORM
+};
+
+/// Borrowers, and what becomes of their loans.
+const LOANS: Mix = Mix {
+    credit: 24,
+    losses: 12,
+    gaps: 3,
+    accounts: 9,
     ..STORM
 };
 
@@ -393,13 +469,7 @@ fn longs_and_shorts_differ_by_at_most_the_drift_after_loss_events() {
 
 #[test]
 fn every_seat_of_a_side_is_scaled_by_the_same_fraction() {
-    let mut counts = BTreeMap::new();
-    for seed in [8, 108, 208] {
-        let world = run_in(seed, DESERT, model::BARE);
-        for (what, count) in world.counts {
-            *counts.entry(what).or_insert(0) += count;
-        }
-    }
+    let counts = counts_of(&[8, 108, 208], DESERT, model::BARE);
     let states = [
         "side charged",
         "deficit carried",
@@ -429,6 +499,20 @@ fn treasury_earns_nothing_from_a_liquidation() {
     let states = ["reduced in the book", "taken over", "torn up"];
     assert_reached(&world.counts, world.shape, &states);
     assert!(world.fund.treasury_total > 0);
+}
+
+#[test]
+fn liquidation_waits_for_a_committed_line_that_could_cure() {
+    let counts = counts_of(&[13, 113, 213, 313], LOANS, model::CREDIT);
+    let states = [
+        "drawn, committed",
+        "drawn, discretionary",
+        "drawn in a liquidation",
+        "repaid with tokens",
+        "repaid from cash",
+        "redemption paid",
+    ];
+    assert_reached(&counts, model::CREDIT, &states);
 }
 
 #[test]
@@ -463,6 +547,7 @@ fn soak_of_random_sequences() {
         (DESERT, model::BARE),
         (SLEEP, model::LOSSES),
         (STORM, model::BARE),
+        (LOANS, model::CREDIT),
         (EVEN, model::FOUNDATION),
     ];
     let next = AtomicU64::new(0);

@@ -49,6 +49,8 @@ pub struct Outcome {
     /// Lots that rest, and at what price.
     pub rests: u64,
     pub price: u64,
+    /// Nothing was left in the book that crosses, while lots were.
+    pub ended: bool,
     /// Stopped at the most steps while the book went on.
     pub exhausted: bool,
 }
@@ -122,6 +124,7 @@ impl BookModel {
             kind,
             TimeInForce::ImmediateOrCancel | TimeInForce::FillOrKill
         );
+        let mut stopped = false;
         for resting in self.side(!buys) {
             let mut open = lots - out.filled - out.decremented;
             let crosses = if buys {
@@ -130,11 +133,14 @@ impl BookModel {
                 resting.price >= request.price.0
             };
             if open == 0 || !crosses {
+                out.ended = open != 0;
+                stopped = true;
                 break;
             }
             if out.steps.len() >= usize::from(request.steps_max).min(32) {
                 may_rest = false;
                 out.exhausted = true;
+                stopped = true;
                 break;
             }
             let mut step = StepModel {
@@ -159,6 +165,7 @@ impl BookModel {
                     if out.price == 0 {
                         return Err(EngineError::PriceOutOfRange);
                     }
+                    stopped = true;
                     break;
                 }
                 _ => {}
@@ -168,6 +175,7 @@ impl BookModel {
                 lots = size(out.filled, out.lot_ticks, resting.price);
                 open = lots - out.filled;
                 if open == 0 {
+                    stopped = true;
                     break;
                 }
             } else if related {
@@ -182,6 +190,7 @@ impl BookModel {
                     }
                     _ => {
                         may_rest = false;
+                        stopped = true;
                         break;
                     }
                 }
@@ -214,6 +223,9 @@ impl BookModel {
             out.filled += step.lots;
             out.lot_ticks += u128::from(step.lots) * u128::from(resting.price);
             out.steps.push(step);
+        }
+        if !stopped {
+            out.ended = lots != out.filled + out.decremented;
         }
         if kind == TimeInForce::FillOrKill && out.filled != lots {
             return Err(EngineError::FillOrKillUnfilled);

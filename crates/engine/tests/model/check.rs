@@ -14,6 +14,7 @@ use super::{shares, World};
 impl World {
     pub fn check(&mut self) {
         self.check_custody();
+        self.check_credit();
         for market in 0..self.markets.len() {
             self.check_gains(market);
             self.check_book(market);

@@ -1,6 +1,7 @@
 //! INV-11 and INV-12, on copies of a world: what follows when people do their worst, or just want to leave.
 
 use bytemuck::Zeroable;
+use num_bigint::BigInt;
 use plimsoll_engine::place::{self, OrderRequest, SelfTrade, TimeInForce, Which};
 use plimsoll_engine::seats::{self, SeatAddresses};
 use plimsoll_engine::state::{Block, MarginAccount, OrderSide, BLOCK_DEPOSIT_LAMPORTS};
@@ -139,10 +140,17 @@ impl World {
             let state = &self.markets[market];
             let lot = i128::from(state.header.params.base_atoms_per_lot);
             let base = state.seats[&account].base;
-            if base == 0 {
+            let index = self.seat_index(account, market).unwrap();
+            if state.seat(index).shares == 0 {
                 continue;
             }
             busy = true;
+            if base == 0 && state.seats[&account].behind > 0 {
+                let synced = self.sync_rightly(account, market);
+                assert!(synced.is_ok(), "INV-12: no sync: {synced:?}");
+                self.check();
+                continue;
+            }
             if base.abs() < lot {
                 let closed = self.close_remainder(account, market);
                 assert!(closed.is_ok(), "INV-12: a remainder stays: {closed:?}");
@@ -172,11 +180,19 @@ impl World {
             self.check();
             self.cancel_everywhere(maker);
         }
-        if self.liquidatable(account) {
+        if self.liquidatable(account) && self.has_to_close(account) {
             busy = true;
             self.be_liquidated(account, maker);
         }
         busy
+    }
+
+    /// A position, or a loss that is not interest alone (ADR 0016).
+    fn has_to_close(&self, account: usize) -> bool {
+        let risk = self.account_risk(account);
+        let markets = self.markets_of(account);
+        let open = |market: &usize| self.markets[*market].seats[&account].base != 0;
+        markets.iter().any(open) || risk.with_credit + &self.cash[account].interest < big(0)
     }
 
     /// An account below maintenance: its orders are gone; the maker stands in the book.
@@ -184,6 +200,10 @@ impl World {
         if self.insolvent(account) {
             match self.tear_up(account, maker) {
                 Ok(()) | Err(EngineError::ArenaFull) => {}
+                Err(EngineError::CreditUsable) => {
+                    let drawn = self.liquidate(account, maker);
+                    assert!(drawn.is_ok(), "INV-12: no draw: {drawn:?}");
+                }
                 Err(error) => panic!("INV-12: no tear-up: {error:?}"),
             }
             self.check();
@@ -230,6 +250,7 @@ impl World {
 
     /// Withdraws all cash and gives the seats back.
     fn be_paid(&mut self, account: usize) {
+        self.end_loan(account);
         let cash = super::steps::atoms(&self.cash[account].collateral);
         if cash != 0 {
             let paid = self.withdraw_amount(account, cash);
@@ -237,20 +258,39 @@ impl World {
         }
     }
 
+    /// A claim that stays waits for a pool that is empty: behind a carried deficit, or for somebody whose own
+    /// claim elsewhere waits for one.
     fn check_left(&mut self, account: usize, notes: &mut Vec<&'static str>) {
         assert_eq!(self.cash[account].collateral, big(0));
-        for market in self.markets_of(account) {
+        let markets = self.markets_of(account);
+        let claims = markets
+            .iter()
+            .map(|m| &self.markets[*m].seats[&account].claimed);
+        let all: BigInt = claims.sum();
+        for market in markets {
             let state = &self.markets[market];
             let seat = &state.seats[&account];
+            let deficit = state.deficit > big(0);
+            let debts = state.seats.values().any(|other| other.claimed < big(0));
             assert!(seat.base == 0, "INV-12: a position stays");
             if seat.claimed > big(0) {
-                let waits = state.pool == big(0) && state.deficit > big(0);
+                let waits = state.pool == big(0) && (deficit || debts);
                 assert!(waits, "INV-12: a claim of {} stays unpaid", seat.claimed);
-                notes.push("a claim waits for fees, behind a carried deficit");
+                notes.push(if deficit {
+                    "a claim waits for fees, behind a carried deficit"
+                } else {
+                    "a claim waits for another market's carried deficit"
+                });
             } else if seat.claimed < big(0) {
-                panic!("INV-12: a debt of {} stays with its market", seat.claimed);
+                assert!(
+                    all >= big(0),
+                    "INV-12: a debt of {} stays with its market: {}",
+                    seat.claimed,
+                    self.who_is_in(self.accounts.len())
+                );
+                notes.push("a debt waits for a claim behind a carried deficit");
             } else if seat.shares != big(0) {
-                notes.push("a seat of less than an atom stays");
+                panic!("INV-12: a seat of less than an atom stays");
             }
         }
     }

@@ -5,7 +5,6 @@ use plimsoll_engine::adl::Receipt;
 use plimsoll_engine::cash::account_cash;
 use plimsoll_engine::liquidation::{self, BookStep, Cause, Leg, Legs, Standing, Taker};
 use plimsoll_engine::place::{OrderRequest, SelfTrade, TimeInForce, Which};
-use plimsoll_engine::risk::AccountRisk;
 use plimsoll_engine::state::{MarketHeader, MarketParams, OrderSide};
 use plimsoll_engine::units::{BaseLots, Ticks};
 use plimsoll_engine::{epochs, fund, EngineError};
@@ -134,22 +133,8 @@ fn maintenance(params: &MarketParams, size: &BigInt, mark: u64) -> BigInt {
 }
 
 impl World {
-    fn market_of(&self, key: &[u8; 32]) -> usize {
+    pub fn market_of(&self, key: &[u8; 32]) -> usize {
         self.markets.iter().position(|m| m.key == *key).unwrap()
-    }
-
-    /// The engine's reading, leg by leg.
-    fn engine_standing(&self, account: usize) -> Answer<(Legs, AccountRisk)> {
-        let mut legs = Legs::default();
-        let state = &self.accounts[account];
-        for (position, entry) in state.entries().iter().enumerate() {
-            let market = &self.markets[self.market_of(&entry.market)];
-            let (now, address) = (self.env.now, address_of(account));
-            let (leg, _) = Leg::read(&market.read(), state, &address, position, now)?;
-            legs.push(&leg, 0, 0)?;
-        }
-        let risk = AccountRisk::of(&account_cash(state, self.env.now), &legs.total)?;
-        Ok((legs, risk))
     }
 
     fn legs_model(&self, account: usize) -> Vec<LegModel> {
@@ -179,8 +164,12 @@ impl World {
         let risk = self.cash[account].risk(&self.legs(account, &[]), self.env.now);
         let below = |amount: &BigInt| *amount < big(0) || *amount < risk.maintenance;
         let starved = below(&risk.with_credit);
-        if !starved {
+        if !starved && !(self.call_lapsed(account) && below(&risk.equity)) {
             return Err(EngineError::NotLiquidatable);
+        }
+        let usable = self.usable_credit(account);
+        if starved && usable != big(0) && &risk.with_credit + &usable >= risk.maintenance {
+            return Err(EngineError::CreditUsable);
         }
         Ok(StandingModel {
             lapsed: !starved,
@@ -193,7 +182,8 @@ impl World {
 
     /// Whether the model holds the account below maintenance.
     pub fn liquidatable(&self, account: usize) -> bool {
-        self.foretell_standing(account).is_ok()
+        let standing = self.foretell_standing(account);
+        standing.is_ok() || standing.err() == Some(EngineError::CreditUsable)
     }
 
     pub fn insolvent(&self, account: usize) -> bool {
@@ -202,9 +192,10 @@ impl World {
     }
 
     fn agree(&self, account: usize) -> Answer<(Legs, Standing, StandingModel)> {
-        let found = self
-            .engine_standing(account)
-            .and_then(|(legs, risk)| Ok((legs, Standing::of(&risk, false, 0)?)));
+        let found = self.read_legs(account).and_then(|(legs, risk)| {
+            let (usable, lapsed) = self.engine_credit(account, &legs, &risk);
+            Ok((legs, Standing::of(&risk, lapsed, usable)?))
+        });
         match (found, self.foretell_standing(account)) {
             (Ok((legs, standing)), Ok(model)) => {
                 let same = (
@@ -220,6 +211,13 @@ impl World {
                     model.lapsed,
                 );
                 assert_eq!(same, expected);
+                let usable = self.usable_credit(account);
+                let uncured = &model.with_credit + usable < model.maintenance;
+                let nothing = self.usable_credit(account) == big(0);
+                assert!(
+                    model.lapsed || uncured || nothing,
+                    "INV-7: credit would cure"
+                );
                 Ok((legs, standing, model))
             }
             (Err(found), Err(expected)) => {
@@ -230,7 +228,7 @@ impl World {
         }
     }
 
-    fn orders_rest(&self, account: usize) -> bool {
+    pub fn orders_rest(&self, account: usize) -> bool {
         self.markets.iter().any(|m| !m.book.of(account).is_empty())
     }
 
@@ -273,28 +271,50 @@ impl World {
 
     fn liquidate_now(&mut self, account: usize, beneficiary: usize) -> Answer<()> {
         let now = self.env.now;
+        if let Some(line) = self.line_of(account) {
+            self.accrue_interest(line)?;
+        }
         let agreed = self.agree(account);
-        if agreed.is_err() {
+        let refused = agreed.as_ref().err().copied();
+        if refused.is_some_and(|error| error != EngineError::CreditUsable) {
             return self.cancel_for_margin(account, agreed.map(|_| ()));
         }
-        let (legs, standing, model) = agreed?;
+        let (legs, risk) = self.read_legs(account)?;
         let cancelled = self.cancel_orders(account, &legs, Which::All)?;
+        if self.line_of(account).is_some() && !risk.meets_maintenance()? {
+            match self.draw_now(account, &legs, &risk) {
+                Ok(_) => {
+                    self.clear_after_draw(account);
+                    self.count("state:", "drawn in a liquidation");
+                    return Ok(());
+                }
+                Err(
+                    EngineError::LineNotActive
+                    | EngineError::DrawNotNeeded
+                    | EngineError::DrawDoesNotCure,
+                ) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let (legs, standing, model) = agreed?;
+        if model.lapsed {
+            self.count("state:", "worked out after a lapsed call");
+        }
         fund::flag(&mut self.accounts[account], now);
         let views = self.legs_model(account);
         let view = self.next_leg(&views);
         let leg = legs.next();
         assert_eq!(leg.err(), view.as_ref().err().copied());
         if leg.err() == Some(EngineError::NotLiquidatable) && cancelled != 0 {
-            self.accounts[account].takeover_started_at = 0;
             return Ok(());
         }
         let (leg, view) = (*leg?, view?.clone());
         assert_eq!(leg.market, self.markets[view.market].key);
         let step = self.reduce(account, &leg, &view, &standing, &model)?;
         let state = &mut self.accounts[account];
-        if !step.book_ended {
+        if step.satisfied {
             state.takeover_started_at = 0;
-        } else if state.takeover_started_at == 0 {
+        } else if step.book_ended && state.takeover_started_at == 0 {
             state.takeover_started_at = now;
         }
         let params = self.markets[view.market].header.params;
@@ -317,7 +337,7 @@ impl World {
         let Err(EngineError::NotLiquidatable) = answer else {
             return answer;
         };
-        let (legs, risk) = self.engine_standing(account)?;
+        let (legs, risk) = self.read_legs(account)?;
         let model = self.cash[account].risk(&self.legs(account, &[]), self.env.now);
         assert_eq!(risk.meets_initial(), model.meets_initial());
         if risk.meets_initial() || self.cancel_orders(account, &legs, Which::NotReduceOnly)? == 0 {
@@ -393,9 +413,13 @@ impl World {
                 atoms(&contribution)
             },
             limit,
-            book_ended: !out.exhausted
+            // An order that the book filled has not come to its end.
+            book_ended: out.ended
+                && !step.satisfied
                 && wanted(&big(sizes.price_floor(Ticks(limit)).unwrap().0)) > out.filled,
+            satisfied: step.satisfied,
         };
+        assert!(!step.satisfied || (out.filled != 0 && !out.exhausted && !step.book_ended));
         drop(wanted);
         assert_eq!(step, expected);
         let sells = view.base > 0;
@@ -698,7 +722,7 @@ impl World {
             return Err(EngineError::TakeoverNotOpen);
         }
         let own = self.allowed(view, &(&model.equity - &model.favour), &model.maintenance);
-        let all = &model.with_credit - &model.favour;
+        let all = (&model.with_credit - &model.favour).min(model.maintenance.clone());
         let all = self.allowed(view, &all, &model.maintenance);
         let elapsed = (now - state.takeover_started_at).max(0);
         let first = i64::from(params.takeover_seconds);
@@ -729,7 +753,14 @@ impl World {
         let charge = ChargeModel::PerAtom(atoms(&rate));
         let needed = size_at(&reduction, sign, mark, &price, charge);
         let lot = params.base_atoms_per_lot;
-        let lots = lots_for(params, &needed, &size, lots_max).min(lots_max);
+        let whole = atoms(&floor(size.clone(), lot));
+        let least = (big(params.lots_min) * lot).min(size.clone());
+        let asked = lots_for(params, &needed.max(least), &size, u64::MAX);
+        let lots = if asked <= lots_max {
+            asked
+        } else {
+            lots_max.min(whole.saturating_sub(params.lots_min))
+        };
         let base = if big(lots) == floor(size.clone(), lot) {
             view.base.abs()
         } else if lots < params.lots_min {
@@ -859,7 +890,10 @@ impl World {
         };
         let total: BigInt = losing.iter().map(|leg| &leg.loss).sum();
         let part = |leg: &LegModel| floor(&deficit * &leg.loss, total.clone());
-        let share = if view.loss == big(0) {
+        let unpaid_gains = views.iter().any(|leg| leg.claimed > big(0));
+        let share = if view.base == 0 && unpaid_gains {
+            deficit.min(view.loss.clone())
+        } else if view.loss == big(0) {
             big(0)
         } else if losing[0].market == view.market {
             let others: BigInt = losing[1..].iter().map(|leg| part(leg)).sum();
@@ -1058,10 +1092,14 @@ impl World {
         let before = self.markets[market].clone();
         let params = before.header.params;
         let seat = &before.seats[&account];
+        let raw_shares = before.seat(index).shares;
         let mark = before.header.prices.mark;
         let expected = if seat.behind > 5 {
             Some(EngineError::EpochBehind)
-        } else if seat.base == 0 || seat.base.abs() >= i128::from(params.base_atoms_per_lot) {
+        } else if raw_shares == 0
+            || (seat.behind > 0 && seat.base == 0)
+            || seat.base.abs() >= i128::from(params.base_atoms_per_lot)
+        {
             Some(EngineError::PositionNotARemainder)
         } else if before.stale(now) {
             Some(EngineError::IndexStale)

@@ -4,6 +4,7 @@ pub mod book;
 pub mod cancel;
 pub mod check;
 pub mod collusion;
+pub mod credit;
 pub mod exit;
 pub mod feeds;
 pub mod ledger;
@@ -27,6 +28,7 @@ use plimsoll_engine::units::Ticks;
 use plimsoll_engine::Env;
 
 use book::BookModel;
+use credit::{LineModel, VaultModel};
 use ledger::{big, leg, CashModel, Quote, Risk, SeatModel};
 
 pub const START: i64 = 1_760_131_260;
@@ -37,15 +39,23 @@ pub struct Shape {
     pub losses: bool,
     /// The default fund's start, quote atoms.
     pub fund: u64,
+    /// Vaults, and lines for half of the accounts.
+    pub credit: bool,
 }
 
 pub const FOUNDATION: Shape = Shape {
     losses: false,
     fund: 0,
+    credit: false,
 };
 pub const LOSSES: Shape = Shape {
     losses: true,
     fund: 3_000_000,
+    credit: false,
+};
+pub const CREDIT: Shape = Shape {
+    credit: true,
+    ..LOSSES
 };
 /// Nothing stands between a loss and the other side.
 pub const BARE: Shape = Shape { fund: 0, ..LOSSES };
@@ -172,6 +182,8 @@ pub struct World {
     /// What the treasury may ever have got: its part of ordinary fees.
     pub treasury_total: BigInt,
     pub payments: Vec<FundPayment>,
+    pub vaults: Vec<VaultModel>,
+    pub lines: Vec<LineModel>,
     pub plan: MatchPlan,
     pub counts: BTreeMap<String, u64>,
 }
@@ -330,6 +342,8 @@ impl World {
             tokens,
             treasury_total: big(0),
             payments: Vec::new(),
+            vaults: Vec::new(),
+            lines: Vec::new(),
             plan: MatchPlan::default(),
             counts: BTreeMap::new(),
         }
@@ -399,6 +413,15 @@ impl World {
             bytes.extend_from_slice(bytemuck::bytes_of(account));
         }
         bytes.extend_from_slice(bytemuck::bytes_of(&self.fund));
+        for vault in &self.vaults {
+            bytes.extend_from_slice(bytemuck::bytes_of(&vault.raw));
+            for stake in &vault.stakes {
+                bytes.extend_from_slice(bytemuck::bytes_of(stake));
+            }
+        }
+        for line in &self.lines {
+            bytes.extend_from_slice(bytemuck::bytes_of(&line.raw));
+        }
         bytes
     }
 }

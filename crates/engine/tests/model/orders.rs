@@ -219,13 +219,18 @@ impl World {
             let rate = params.taker_fee_ppm + params.liquidation_contribution_ppm;
             ceil(notional * rate, 1_000_000)
         };
-        let reducing = |after: &Risk, to: i128| {
+        let reducing = |after: &Risk, to: i128, rests: bool| {
             if after.maintenance >= before.maintenance || after.initial > before.initial {
                 return Err(EngineError::BelowInitialMargin);
             }
             let (q, then) = (&before.with_credit, &after.with_credit);
             let keeps = then * &before.maintenance >= q * &after.maintenance;
-            let own = before.equity.clone().max(big(0));
+            // Orders that rest would each count on the same equity.
+            let own = if rests {
+                big(0)
+            } else {
+                before.equity.clone().max(big(0))
+            };
             let cut = &before.maintenance - &after.maintenance;
             let share = floor(own * cut, before.maintenance.clone());
             let pays = &before.equity - &after.equity <= share.max(cost(to));
@@ -235,14 +240,14 @@ impl World {
             Err(EngineError::TradeWorsensRisk)
         };
         if out.filled != 0 {
-            reducing(&after, seat.base)?;
+            reducing(&after, seat.base, false)?;
         }
         if out.rests != 0 {
             let cash = cash_of(out.rests, out.price);
             let mut filled = older;
             filled.base += sign * i128::from(out.rests) * lot;
             let left = claimed - &cash * sign - fee(&cash, params.maker_fee_ppm);
-            reducing(&risk(&filled, &left), filled.base)?;
+            reducing(&risk(&filled, &left), filled.base, true)?;
             if !request.reduce_only {
                 return Err(EngineError::TradeWorsensRisk);
             }

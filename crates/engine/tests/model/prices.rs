@@ -61,6 +61,35 @@ impl World {
         Ok(())
     }
 
+    /// A move against one account, to around its maintenance margin: between insolvent by a fifth of it and
+    /// safe by a tenth.
+    pub fn squeeze(&mut self, account: usize) -> Result<(), EngineError> {
+        let (now, risk) = (self.env.now, self.account_risk(account));
+        let ratio = self.random.between(0, 13);
+        let held = |market: &usize| self.markets[*market].seats[&account].base;
+        let markets = self.markets_of(account);
+        let Some(market) = markets.into_iter().max_by_key(|market| held(market).abs()) else {
+            return Ok(());
+        };
+        let base = held(&market);
+        if base == 0 {
+            return Ok(());
+        }
+        let aim = &risk.maintenance * (i64::try_from(ratio).unwrap() - 2) / 10;
+        let step = ((&risk.with_credit - aim) << 32) / base;
+        let state = &mut self.markets[market];
+        let moved: BigInt = big(state.header.prices.mark) - step;
+        let sizes = state.header.params.lot_sizes();
+        let at = |ticks: u64| big(sizes.price_floor(Ticks(ticks)).unwrap().0);
+        let moved = moved.clamp(at(state.start / 3), at(state.start * 3));
+        let price = u64::try_from(moved).unwrap();
+        (state.header.prices.mark, state.header.prices.index) = (price, price);
+        state.header.prices.index_time = now;
+        state.around = sizes.ticks_floor(PriceQ32(price)).unwrap().0;
+        self.resync(market);
+        Ok(())
+    }
+
     /// f of spec §13, Q.64 per base atom, exact: what a long pays and what a short receives.
     fn foretell_funding(state: &Market, now: i64) -> (BigInt, BigInt) {
         let (params, prices) = (&state.header.params, &state.header.prices);
