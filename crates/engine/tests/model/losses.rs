@@ -164,7 +164,8 @@ impl World {
         let risk = self.cash[account].risk(&self.legs(account, &[]), self.env.now);
         let below = |amount: &BigInt| *amount < big(0) || *amount < risk.maintenance;
         let starved = below(&risk.with_credit);
-        if !starved && !(self.call_lapsed(account) && below(&risk.equity)) {
+        let worked_out = self.call_lapsed(account) && below(&risk.equity);
+        if !starved && !worked_out {
             return Err(EngineError::NotLiquidatable);
         }
         let usable = self.usable_credit(account);
