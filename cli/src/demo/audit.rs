@@ -3,7 +3,9 @@
 
 use anyhow::{Context, Result};
 use plimsoll_client::accounts;
-use plimsoll_client::engine::state::{DefaultFund, Exchange, MarginAccount};
+use plimsoll_client::engine::state::{
+    CreditLine, CreditVault, DefaultFund, Exchange, MarginAccount,
+};
 use plimsoll_client::rpc::Connection;
 use plimsoll_client::{ExchangeAddresses, MarketView};
 use solana_pubkey::Pubkey;
@@ -18,6 +20,9 @@ pub struct Audit {
     pub accounts: Vec<(Pubkey, MarginAccount)>,
     /// By number.
     pub markets: Vec<(Pubkey, MarketView)>,
+    /// Each vault with the quote atoms in its cash account.
+    pub vaults: Vec<(Pubkey, CreditVault, u64)>,
+    pub lines: Vec<(Pubkey, CreditLine)>,
     /// Chain times of the depositors' transactions that went through, unix seconds.
     pub deposit_times: Vec<i64>,
 }
@@ -37,6 +42,8 @@ impl Audit {
             custody: 0,
             accounts: Vec::new(),
             markets: Vec::new(),
+            vaults: Vec::new(),
+            lines: Vec::new(),
             deposit_times: Vec::new(),
         };
         audit.read_custody(connection).await?;
@@ -50,12 +57,7 @@ impl Audit {
     async fn read_custody(&mut self, connection: &Connection) -> Result<()> {
         let shards = usize::from(self.exchange.custody_shards_len);
         for shard in self.exchange.custody_shards.iter().take(shards) {
-            let address = Pubkey::from(*shard);
-            let balance = connection.rpc().get_token_account_balance(&address);
-            let balance = balance
-                .await
-                .with_context(|| format!("custody shard {address} cannot be read"))?;
-            let atoms: u64 = balance.amount.parse().context("a balance is no number")?;
+            let atoms = tokens(connection, &Pubkey::from(*shard)).await?;
             self.custody = self.custody.checked_add(atoms).context("custody")?;
         }
         Ok(())
@@ -77,6 +79,13 @@ impl Audit {
                 if market.header.exchange == own {
                     self.markets.push((address, market));
                 }
+            } else if let Ok(vault) = accounts::credit_vault(&account.data) {
+                if vault.exchange == own {
+                    let held = tokens(connection, &Pubkey::from(vault.cash_account)).await?;
+                    self.vaults.push((address, vault, held));
+                }
+            } else if let Ok(line) = accounts::credit_line(&account.data) {
+                self.lines.push((address, line));
             }
         }
         self.markets.sort_by_key(|(_, market)| market.header.number);
@@ -94,4 +103,11 @@ impl Audit {
         }
         Ok(())
     }
+}
+
+/// Quote atoms in a token account.
+async fn tokens(connection: &Connection, address: &Pubkey) -> Result<u64> {
+    let balance = connection.rpc().get_token_account_balance(address).await;
+    let balance = balance.with_context(|| format!("token account {address} cannot be read"))?;
+    balance.amount.parse().context("a balance is no number")
 }

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use plimsoll_client::MarketView;
 
-use super::money::{dollars_whole, grouped};
+use super::cast::Farm;
+use super::money::{dollars_signed, dollars_whole, grouped};
+use super::night::Night;
 use super::sight::Sight;
 use super::story::{time_of_day, Story};
 use super::tally::{Kind, Tally};
@@ -41,6 +43,7 @@ pub struct Picture<'a> {
     pub tape_seconds: i64,
     pub views: &'a [MarketView],
     pub sights: &'a [Sight],
+    pub night: &'a Night,
     pub tally: &'a Tally,
     /// Since playing began.
     pub elapsed: Duration,
@@ -110,7 +113,40 @@ fn table(picture: &Picture<'_>) -> String {
             state(sight),
         ])
     });
-    format!("{}\n{}", output::table(&HEADER, rows), footer(picture))
+    format!(
+        "{}\n{}\n{}",
+        output::table(&HEADER, rows),
+        footer(picture),
+        night(picture)
+    )
+}
+
+/// What was done to whom, and a line for each farmer.
+fn night(picture: &Picture<'_>) -> String {
+    let [calls, takeovers] =
+        [Kind::Liquidate, Kind::TakeOver].map(|kind| picture.tally.of(kind).confirmed);
+    let width = Farm::ALL.map(|farm| farm.name().len());
+    let width = width.into_iter().max().unwrap_or(0);
+    let farms = Farm::ALL.map(|farm| {
+        let (seen, market) = (picture.night.of(farm), picture.venue.markets.first());
+        let held = market.map_or_else(String::new, |market| market.units.position(seen.base));
+        format!(
+            "  farmer {:width$}  long {held} AVAX, own equity {}, drawn from its line {}",
+            farm.name(),
+            dollars_signed(seen.equity),
+            dollars_whole(u128::from(seen.drawn))
+        )
+    });
+    format!(
+        "liquidate called {calls} times, {takeovers} takeovers, {} tear-ups\n{}",
+        tear_ups(picture),
+        farms.join("\n")
+    )
+}
+
+fn tear_ups(picture: &Picture<'_>) -> u64 {
+    let markets = picture.views.iter();
+    markets.map(|view| view.header.losses.receipts).sum()
 }
 
 /// A price of a tape in dollars, to a tenth of a cent.
@@ -191,12 +227,14 @@ fn line(picture: &Picture<'_>) -> String {
         .map(|view| view.header.cash.fills_total);
     let depth: u128 = picture.sights.iter().map(|sight| sight.depth).sum();
     let total = picture.tally.total();
+    let calls = picture.tally.of(Kind::Liquidate).confirmed;
     format!(
-        "{}  {}  depth {}  fills {}  transactions {}, refused {}, failed {}",
+        "{}  {}  depth {}  fills {}  drawn {}  liquidations {calls}  transactions {}, refused {}, failed {}",
         time_of_day(picture.tape_seconds),
         markets.join("  "),
         dollars_whole(depth),
         grouped(fills.map(u128::from).sum()),
+        dollars_whole(u128::from(picture.night.drawn())),
         grouped(u128::from(total.sent)),
         total.refused,
         total.failed

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::{ensure, Context, Result};
 use plimsoll_client::engine::place::SelfTrade;
 use plimsoll_client::engine::state::MarginAccount;
-use plimsoll_client::instructions::{self, other_markets, TradeAccounts};
+use plimsoll_client::instructions::{self, other_markets, CreditKeys, TradeAccounts};
 use plimsoll_client::OrderArgs;
 use solana_instruction::Instruction;
 use solana_keypair::Keypair;
@@ -27,6 +27,31 @@ const KEY_STREAMS: u64 = 1_000;
 const POCKET: u64 = 50_000 * USD;
 /// Most resting orders that one order may meet.
 const STEPS_MAX: u8 = 16;
+/// A farmer's cash: it carries the hedge of about $25,000 through a fall of 29%, quote atoms.
+pub const FARM_CASH: u64 = 8_400 * USD;
+
+/// How a farmer meets the night. All three have the same hedge on the same cash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Farm {
+    /// With a committed line that is large enough for this fall.
+    Covered,
+    /// Without a line.
+    Bare,
+    /// With a committed line that is too small.
+    Thin,
+}
+
+impl Farm {
+    pub const ALL: [Self; 3] = [Self::Covered, Self::Bare, Self::Thin];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Covered => "with the line",
+            Self::Bare => "without a line",
+            Self::Thin => "with a small line",
+        }
+    }
+}
 
 /// What a trader is there for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +61,12 @@ pub enum Role {
     Hedger,
     /// Deposits every minute and does nothing else, so that its deposits can be read from the chain.
     Saver,
+    /// Has sold coins forward and holds them as a long in the first market; acts no more that night.
+    Farmer(Farm),
+    /// Takes over what the book does not take of a liquidated position.
+    Desk,
+    /// Calls liquidations; its margin account gets what they are reimbursed with and nothing else.
+    Liquidator,
 }
 
 impl Role {
@@ -45,7 +76,9 @@ impl Role {
             Self::Maker => 400_000 * USD,
             Self::Taker => 40_000 * USD,
             Self::Hedger => 60_000 * USD,
-            Self::Saver => 0,
+            Self::Farmer(_) => FARM_CASH,
+            Self::Desk => 100_000 * USD,
+            Self::Saver | Self::Liquidator => 0,
         }
     }
 
@@ -53,8 +86,29 @@ impl Role {
     const fn order_slots(self) -> Option<u8> {
         match self {
             Self::Maker => Some(8),
-            Self::Taker | Self::Hedger => Some(1),
-            Self::Saver => None,
+            Self::Taker | Self::Hedger | Self::Farmer(_) | Self::Desk => Some(1),
+            Self::Saver | Self::Liquidator => None,
+        }
+    }
+
+    /// Markets from the first one on in which it has a seat.
+    const fn markets(self) -> usize {
+        match self {
+            Self::Farmer(_) => 1,
+            _ => usize::MAX,
+        }
+    }
+
+    /// How it is called where its fate is told.
+    pub fn name(self) -> String {
+        match self {
+            Self::Maker => "a maker".to_owned(),
+            Self::Taker => "a taker".to_owned(),
+            Self::Hedger => "the hedger".to_owned(),
+            Self::Saver => "the saver".to_owned(),
+            Self::Farmer(farm) => format!("the farmer {}", farm.name()),
+            Self::Desk => "the takeover desk".to_owned(),
+            Self::Liquidator => "the liquidator".to_owned(),
         }
     }
 }
@@ -68,6 +122,8 @@ pub struct Trader {
     pub tokens: Pubkey,
     /// As of its creation: the entries never change afterwards.
     pub margin: Option<MarginAccount>,
+    /// Its credit line, if it has one.
+    pub credit: Option<CreditKeys>,
 }
 
 impl Trader {
@@ -147,7 +203,9 @@ fn order_args(seat: u32, wanted: &Wanted) -> OrderArgs {
 pub fn roles(story: &Story) -> Vec<(Role, Arc<Keypair>)> {
     let makers = (0..story.makers).map(|_| Role::Maker);
     let takers = (0..story.takers).map(|_| Role::Taker);
+    let farmers = Farm::ALL.into_iter().map(Role::Farmer);
     let all = makers.chain(takers).chain([Role::Hedger, Role::Saver]);
+    let all = all.chain(farmers).chain([Role::Desk, Role::Liquidator]);
     (0..)
         .zip(all)
         .map(|(number, role)| (role, Arc::new(key(number))))
@@ -157,6 +215,11 @@ pub fn roles(story: &Story) -> Vec<(Role, Arc<Keypair>)> {
 /// The keeper's key: it pays for what anyone may do.
 pub fn keeper() -> Arc<Keypair> {
     Arc::new(key(KEY_STREAMS / 2))
+}
+
+/// Keys of the underwriter and of the provider, who have no margin account.
+pub fn lenders() -> [Arc<Keypair>; 2] {
+    [1, 2].map(|number| Arc::new(key(KEY_STREAMS / 2 + number)))
 }
 
 fn key(number: u64) -> Keypair {
@@ -185,6 +248,7 @@ pub async fn enter(
             tokens,
             key,
             margin: None,
+            credit: None,
         });
     }
     let opening = traders.iter().map(|trader| open(venue, trader)).collect();
@@ -217,7 +281,7 @@ fn open(venue: &Venue, trader: &Trader) -> Outgoing {
         0,
     )];
     if let Some(slots) = trader.role.order_slots() {
-        for market in &venue.markets {
+        for market in venue.markets.iter().take(trader.role.markets()) {
             let program = &venue.addresses.program;
             built.extend(instructions::claim_seat(
                 program,

@@ -6,7 +6,7 @@ use plimsoll_client::engine::state::{
 use plimsoll_client::MarketView;
 use solana_pubkey::Pubkey;
 
-use super::{deposits, of, Check};
+use super::{deposits, of, Beside, Check};
 use crate::demo::audit::Audit;
 
 /// Atoms held by the long and by the short.
@@ -53,12 +53,14 @@ fn audit() -> Audit {
                 blocks: vec![seat(SIDE_LONG, POSITION), seat(SIDE_SHORT, POSITION)],
             },
         )],
+        vaults: Vec::new(),
+        lines: Vec::new(),
         deposit_times: vec![START + 15],
     }
 }
 
 fn failed(audit: &Audit) -> Vec<String> {
-    let checks: Vec<Check> = of(audit, START, 1);
+    let checks: Vec<Check> = of(audit, &Beside::default(), START, 1);
     let failed = checks.into_iter().filter(|check| !check.holds);
     failed.map(|check| check.claim).collect()
 }

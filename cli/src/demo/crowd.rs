@@ -2,7 +2,7 @@
 
 use plimsoll_client::MarketView;
 
-use super::bots::{Hedger, Maker, Move, Own, Pressure, Taker};
+use super::bots::{Farmer, Hedger, Maker, Move, Own, Pressure, Taker};
 use super::cast::{Role, Trader};
 use super::money::USD;
 use super::random::Random;
@@ -22,6 +22,10 @@ const POSITION_VALUE_MAX: u64 = 15_000 * USD;
 const HEDGED_BASE: u64 = 200_000_000_000;
 const HEDGE_SLICE_BASE: u64 = 8_000_000_000;
 const HEDGE_PAUSE_SECONDS: i64 = 9;
+/// Coins that a farmer has sold forward and what it buys at once, base atoms of AVAX.
+const FARMED_BASE: u64 = 100_000_000_000;
+const FARM_SLICE_BASE: u64 = 5_000_000_000;
+const FARM_PAUSE_SECONDS: i64 = 4;
 
 /// A trader's strategy.
 #[derive(Clone, Debug)]
@@ -30,6 +34,7 @@ enum Strategy {
     Maker(Vec<Maker>),
     Taker(Taker),
     Hedger(Hedger),
+    Farmer(Farmer),
     None,
 }
 
@@ -58,7 +63,12 @@ impl Crowd {
                     HEDGE_SLICE_BASE,
                     HEDGE_PAUSE_SECONDS,
                 )),
-                Role::Saver => Strategy::None,
+                Role::Farmer(_) => Strategy::Farmer(Farmer::new(
+                    FARMED_BASE,
+                    FARM_SLICE_BASE,
+                    FARM_PAUSE_SECONDS,
+                )),
+                Role::Saver | Role::Desk | Role::Liquidator => Strategy::None,
             });
         Self(strategies.collect())
     }
@@ -116,6 +126,11 @@ impl Crowd {
                 Strategy::Hedger(hedger) => {
                     if let Some((sight, own)) = place(0) {
                         take(0, &own, hedger.decide(sight, &own));
+                    }
+                }
+                Strategy::Farmer(farmer) => {
+                    if let Some((sight, own)) = place(0) {
+                        take(0, &own, farmer.decide(sight, &own));
                     }
                 }
                 Strategy::None => {}

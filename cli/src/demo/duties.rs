@@ -74,7 +74,9 @@ impl Duties {
     }
 
     fn withdrawal(&mut self, venue: &Venue, traders: &[Trader]) -> Option<Outgoing> {
-        let last = u64::try_from(traders.len()).ok()?.checked_sub(1)?;
+        let roles = traders.iter().map(|trader| trader.role);
+        let last = roles.filter(|role| is_of_the_crowd(*role)).count();
+        let last = u64::try_from(last).ok()?.checked_sub(1)?;
         let choice = usize::try_from(self.random.between(0, last)).ok()?;
         let trader = traders.get(choice)?;
         let (low, high) = WITHDRAWN;
@@ -95,11 +97,16 @@ impl Duties {
     }
 }
 
+/// Who was there before the farmers came: these stand first, and withdraw now and then.
+const fn is_of_the_crowd(role: Role) -> bool {
+    matches!(role, Role::Maker | Role::Taker | Role::Hedger | Role::Saver)
+}
+
 fn deposits(venue: &Venue, traders: &[Trader]) -> Vec<Outgoing> {
     let amounts = traders.iter().filter_map(|trader| match trader.role {
         Role::Saver => Some((trader, SAVED)),
         Role::Hedger => Some((trader, TOPPED_UP)),
-        Role::Maker | Role::Taker => None,
+        _ => None,
     });
     amounts
         .map(|(trader, atoms)| trader.says(Kind::Deposit, vec![deposit(venue, trader, atoms)]))

@@ -1,6 +1,7 @@
 //! `plimsoll demo`: a whole evening of the exchange in a few minutes. An embedded chain, the program
-//! deployed through the real loader, a dozen traders, the recorded tapes of 10 October 2025, and at the
-//! end a summary that is verified from the chain's state.
+//! deployed through the real loader, a dozen traders, three farmers with and without a credit line, a
+//! liquidator, the recorded tapes of 10 October 2025, and at the end a summary that is verified from the
+//! chain's state.
 //!
 //! Every action is a signed transaction over JSON-RPC. Only the clock and the price accounts are moved
 //! from inside, as nobody else could.
@@ -10,9 +11,15 @@ mod board;
 mod bots;
 mod cast;
 mod checks;
+mod credit_checks;
 mod crowd;
 mod duties;
+mod ledger;
+mod lending;
+mod liquidator;
 mod money;
+mod night;
+mod night_tables;
 mod play;
 mod random;
 mod settle;
@@ -41,9 +48,10 @@ use crate::localnet::{boot, BootOptions, RunningLocalnet};
 use audit::Audit;
 use board::print;
 use cast::Role;
+use ledger::Ledger;
 use play::Play;
 use story::{Story, MARKETS};
-use summary::Summary;
+use summary::{Summary, Told};
 use tapes::MarketTapes;
 use traffic::Traffic;
 use venue::{Venue, ARENA_BLOCKS};
@@ -54,7 +62,7 @@ const SLOT_MS: u64 = 100;
 /// Play a recorded evening on a chain of its own and verify the result
 #[derive(Args, Clone, Debug)]
 pub struct DemoArgs {
-    /// Ten minutes around the crash with fewer traders
+    /// Twelve minutes around the crash with fewer traders
     #[arg(long)]
     fast: bool,
     /// Tape seconds for each second of the wall clock, if the machine keeps up
@@ -93,7 +101,8 @@ async fn tell(args: DemoArgs, begun: Instant) -> Result<()> {
     };
     let roles = cast::roles(&story);
     let keys = roles.iter().map(|(_, key)| key.pubkey());
-    let funded = keys.chain([cast::keeper().pubkey()]);
+    let lenders = cast::lenders().map(|key| key.pubkey());
+    let funded = keys.chain([cast::keeper().pubkey()]).chain(lenders);
     let running = start(funded.collect(), args.program, &mut say).await?;
     let venue = Venue::of(&running.report)?;
     let connection = Connection::new(running.localnet.rpc_url());
@@ -102,7 +111,9 @@ async fn tell(args: DemoArgs, begun: Instant) -> Result<()> {
         "letting {} traders in: accounts, seats, deposits",
         roles.len()
     ));
-    let traders = cast::enter(&running, &venue, &traffic, roles).await?;
+    let mut traders = cast::enter(&running, &venue, &traffic, roles).await?;
+    say("an underwriter opens a vault; an hour of notice passes on the chain's clock; two of three farmers get a line");
+    let lending = lending::open(&running, &venue, &traffic, &mut traders).await?;
     say(&format!(
         "playing {} to {} UTC of 10 October 2025 at {}×: about {} s",
         story::time_of_day(story.tape_start),
@@ -117,8 +128,23 @@ async fn tell(args: DemoArgs, begun: Instant) -> Result<()> {
     let savers = traders.iter().filter(|trader| trader.role == Role::Saver);
     let savers: Vec<_> = savers.map(|trader| trader.account).collect();
     let audit = Audit::read(traffic.connection(), &venue.addresses, &savers).await?;
+    let callers = traders.iter().filter(|trader| {
+        let role = trader.role;
+        role == Role::Liquidator || role == Role::Desk
+    });
+    let callers: Vec<_> = callers.map(|trader| trader.key.pubkey()).collect();
+    let ledger = Ledger::read(traffic.connection(), &callers, &lending.vault).await?;
     let tally = traffic.tally().clone();
-    let summary = Summary::of(&story, (&venue, &tapes), &audit, &played, &tally);
+    let told = Told {
+        venue: &venue,
+        tapes: &tapes,
+        traders: &traders,
+        audit: &audit,
+        ledger: &ledger,
+        played: &played,
+        tally: &tally,
+    };
+    let summary = Summary::of(&story, &told);
     print(&format!(
         "{summary}took {:.1} s",
         begun.elapsed().as_secs_f32()

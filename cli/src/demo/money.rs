@@ -20,6 +20,20 @@ pub fn dollars_whole(atoms: u128) -> String {
     format!("${}", grouped(atoms / u128::from(USD)))
 }
 
+/// `-$1,234`, to a dollar toward zero.
+pub fn dollars_signed(atoms: i64) -> String {
+    let sign = if atoms < 0 { "-" } else { "" };
+    format!("{sign}{}", dollars_whole(u128::from(atoms.unsigned_abs())))
+}
+
+/// `-$1,234.56`, to a cent toward zero.
+pub fn dollars_cents(atoms: i64) -> String {
+    let sign = if atoms < 0 { "-" } else { "" };
+    let atoms = u128::from(atoms.unsigned_abs());
+    let whole = grouped(atoms / u128::from(USD));
+    format!("{sign}${whole}.{:02}", atoms / CENT % 100)
+}
+
 /// Digits in groups of three.
 pub fn grouped(number: u128) -> String {
     let digits = number.to_string();

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use plimsoll_client::instructions::refresh_mark;
 use plimsoll_client::MarketView;
-use plimsoll_localnet::{TapeFeed, TapePlayer};
+use plimsoll_localnet::{TapeFeed, TapePlayer, TapeShift};
 use solana_keypair::Keypair;
 use tokio::task::JoinSet;
 
@@ -15,6 +15,9 @@ use super::board::{Board, Picture};
 use super::cast::{keeper, Trader};
 use super::crowd::Crowd;
 use super::duties::Duties;
+use super::lending;
+use super::liquidator::{self, Read, Seen};
+use super::night::Night;
 use super::settle;
 use super::sight::{IndexHistory, Sight};
 use super::story::Story;
@@ -40,6 +43,10 @@ pub struct Played {
     pub first_trade: Option<Duration>,
     /// In the order of the venue's markets.
     pub witnesses: Vec<Witness>,
+    pub night: Night,
+    /// Tape second for a second of the chain: what events are told with.
+    pub shift: TapeShift,
+    pub tape_start: i64,
 }
 
 /// The running play.
@@ -57,6 +64,9 @@ pub struct Play<'a> {
     histories: Vec<IndexHistory>,
     sights: Vec<Sight>,
     views: Vec<MarketView>,
+    /// Every trader's account as of the last look.
+    reads: Vec<Read>,
+    seen: Vec<Option<Seen>>,
     /// Tape second of each market's last refresh.
     refreshed: Vec<i64>,
     endings: JoinSet<()>,
@@ -98,6 +108,8 @@ impl<'a> Play<'a> {
             histories: vec![IndexHistory::default(); markets],
             sights: Vec::new(),
             views: Vec::new(),
+            reads: Vec::new(),
+            seen: Vec::new(),
             refreshed: vec![i64::MIN; markets],
             endings: JoinSet::new(),
             played: Played {
@@ -105,6 +117,9 @@ impl<'a> Play<'a> {
                 elapsed: Duration::ZERO,
                 first_trade: None,
                 witnesses: vec![Witness::default(); markets],
+                night: Night::default(),
+                shift: player.shift(),
+                tape_start: story.tape_start,
             },
             player,
         })
@@ -133,6 +148,7 @@ impl<'a> Play<'a> {
         let now = self.player.shift().to_chain(self.story.tape_end);
         self.settle(now).await?;
         while self.endings.join_next().await.is_some() {}
+        self.morning(now).await?;
         self.played.elapsed = playing.elapsed();
         Ok(self.played)
     }
@@ -177,6 +193,8 @@ impl<'a> Play<'a> {
         }
         self.submit(refreshes).await;
         self.look(now).await?;
+        let calls = liquidator::due(self.venue, self.traders, &self.seen, now);
+        self.submit(calls).await;
         let pressures: Vec<_> = self
             .tapes
             .iter()
@@ -205,6 +223,21 @@ impl<'a> Play<'a> {
         Ok(())
     }
 
+    /// The forward sale of the farmer with the line pays, the vault is paid back where own equity allows
+    /// it, and what is still lent is valued.
+    async fn morning(&mut self, now: i64) -> Result<()> {
+        let (venue, traders) = (self.venue, self.traders);
+        self.submit(lending::proceeds(venue, traders)).await;
+        self.look(now).await?;
+        self.submit(lending::repayments(venue, traders, &self.reads))
+            .await;
+        self.look(now).await?;
+        self.submit(lending::valuations(venue, traders, &self.reads))
+            .await;
+        while self.endings.join_next().await.is_some() {}
+        self.look(now).await
+    }
+
     fn refresh(&self, market: &Listed) -> Outgoing {
         let feeds = [market.feed.address()];
         Outgoing {
@@ -229,6 +262,10 @@ impl<'a> Play<'a> {
         }
         self.views = views;
         self.sights = sights;
+        self.reads = liquidator::read(self.traffic.connection(), self.traders).await?;
+        let (venue, traders) = (self.venue, self.traders);
+        self.seen = liquidator::see(venue, traders, &self.reads, &self.views, now);
+        self.played.night.note(traders, &self.seen, now);
         Ok(())
     }
 
@@ -257,6 +294,7 @@ impl<'a> Play<'a> {
             tape_seconds,
             views: &self.views,
             sights: &self.sights,
+            night: &self.played.night,
             tally: &tally,
             elapsed,
         };

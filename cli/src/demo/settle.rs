@@ -75,7 +75,10 @@ fn claims(
 ) -> Option<Vec<i64>> {
     let legs = markets.iter().zip(views).zip(sights);
     let legs = legs.map(|((market, view), sight)| {
-        let held = held(view, trader.seat(market)?);
+        let Some(seat) = trader.seat(market) else {
+            return Some(0);
+        };
+        let held = held(view, seat);
         let value = PriceQ32(view.header.prices.mark).position_value(held.base);
         let claim = held.quote.saturating_add(value.ok()?);
         Some(if sight.fresh { claim } else { 0 })

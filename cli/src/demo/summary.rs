@@ -7,8 +7,12 @@ use plimsoll_client::engine::{math, EngineError};
 
 use super::audit::Audit;
 use super::board::price_e8;
-use super::checks::{self, Check};
+use super::cast::{Role, Trader};
+use super::checks::{self, Beside, Check};
+use super::credit_checks;
+use super::ledger::Ledger;
 use super::money::{dollars, dollars_whole, grouped};
+use super::night_tables;
 use super::play::Played;
 use super::story::Story;
 use super::tally::{Counts, Kind, Tally};
@@ -16,10 +20,26 @@ use super::tapes::MarketTapes;
 use super::venue::Venue;
 use crate::output;
 
+/// Everything that a summary is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Told<'a> {
+    pub venue: &'a Venue,
+    pub tapes: &'a [MarketTapes],
+    pub traders: &'a [Trader],
+    pub audit: &'a Audit,
+    pub ledger: &'a Ledger,
+    pub played: &'a Played,
+    pub tally: &'a Tally,
+}
+
 /// Tables and checks, ready to be printed.
 #[derive(Debug)]
 pub struct Summary {
     markets: String,
+    farmers: String,
+    liquidated: String,
+    receipts: String,
+    statement: String,
     traffic: String,
     refusals: String,
     fall: String,
@@ -28,17 +48,26 @@ pub struct Summary {
 }
 
 impl Summary {
-    pub fn of(
-        story: &Story,
-        (venue, tapes): (&Venue, &[MarketTapes]),
-        audit: &Audit,
-        played: &Played,
-        tally: &Tally,
-    ) -> Self {
-        let mut checks = checks::of(audit, played.chain_start, story.minutes());
+    pub fn of(story: &Story, told: &Told<'_>) -> Self {
+        let Told {
+            venue,
+            tapes,
+            audit,
+            played,
+            tally,
+            ..
+        } = *told;
+        let mut checks = checks::of(audit, &beside(told), played.chain_start, story.minutes());
+        let needs = &played.night.needs;
+        let of_credit = credit_checks::of(audit, told.ledger, told.traders, needs);
+        checks.extend(of_credit);
         checks.extend(of_traffic(tally));
         Self {
             markets: markets(venue, audit, played),
+            farmers: night_tables::farmers(told),
+            liquidated: night_tables::liquidated(told),
+            receipts: night_tables::receipts(told),
+            statement: night_tables::statement(told),
             traffic: traffic(tally),
             refusals: refusals(tally),
             fall: fall(story, venue, tapes, played),
@@ -62,7 +91,14 @@ impl Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "\n{}\n{}", self.markets, self.traffic)?;
+        for table in [&self.markets, &self.traffic] {
+            writeln!(f, "\n{}", table.trim_end())?;
+        }
+        writeln!(f, "\n{}", night_tables::ABOUT)?;
+        for table in [&self.farmers, &self.liquidated] {
+            writeln!(f, "\n{}", table.trim_end())?;
+        }
+        writeln!(f, "\n{}\n\n{}\n", self.receipts, self.statement)?;
         writeln!(
             f,
             "{}\n{}\n{}\n",
@@ -73,6 +109,20 @@ impl fmt::Display for Summary {
             writeln!(f, "{verdict}  {}: {}", check.claim, check.figures)?;
         }
         Ok(())
+    }
+}
+
+/// What the markets' totals of fees do not show.
+fn beside(told: &Told<'_>) -> Beside {
+    let mut traders = told.traders.iter();
+    let liquidator = traders.find(|one| one.role == Role::Liquidator);
+    let address = liquidator.map_or_else(Default::default, |trader| trader.account);
+    let (reimbursed, contributions) =
+        credit_checks::beside_the_totals(told.audit, told.ledger, &address);
+    Beside {
+        reimbursed,
+        contributions,
+        carried: told.ledger.receipts().map(|event| event.carried).sum(),
     }
 }
 

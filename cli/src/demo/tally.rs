@@ -25,6 +25,11 @@ pub enum Kind {
     Withdraw,
     Settle,
     Sweep,
+    /// Vault, lines and repayments.
+    Credit,
+    Liquidate,
+    TakeOver,
+    TearUp,
 }
 
 impl Kind {
@@ -41,7 +46,19 @@ impl Kind {
             Self::Withdraw => "withdraw",
             Self::Settle => "settle",
             Self::Sweep => "sweep fees",
+            Self::Credit => "credit",
+            Self::Liquidate => "liquidate",
+            Self::TakeOver => "take over",
+            Self::TearUp => "tear up",
         }
+    }
+
+    /// What it costs depends on the state it meets and not on its length.
+    pub const fn is_unsteady(self) -> bool {
+        matches!(
+            self,
+            Self::Credit | Self::Liquidate | Self::TakeOver | Self::TearUp
+        )
     }
 }
 

@@ -15,7 +15,7 @@ use solana_keypair::Keypair;
 
 use super::tally::{Ending, Kind, Tally};
 
-/// Limit of a transaction whose kind could not be simulated yet.
+/// Limit of a transaction whose kind could not be simulated yet, or whose cost depends on what it meets.
 const COMPUTE_UNLEARNED: u32 = 1_400_000;
 /// Room on top of what a simulation used, percent and units: a crossing order may meet more orders.
 const COMPUTE_ROOM_PERCENT: u32 = 250;
@@ -121,6 +121,9 @@ impl Traffic {
     }
 
     async fn compute_units(&self, outgoing: &Outgoing) -> u32 {
+        if outgoing.kind.is_unsteady() {
+            return COMPUTE_UNLEARNED;
+        }
         let key = (outgoing.kind, shape(&outgoing.instructions));
         let known = self.limits().get(&key).copied();
         if let Some(units) = known {

@@ -1,10 +1,12 @@
 //! The traders of the demo. Each decides from what it sees and its own random stream, and does no I/O:
 //! the same chain and the same seed give the same orders.
 
+mod farmer;
 mod hedger;
 mod maker;
 mod taker;
 
+pub use farmer::Farmer;
 pub use hedger::Hedger;
 pub use maker::Maker;
 pub use taker::{Pressure, Taker};
