@@ -8,7 +8,7 @@ use plimsoll_engine::epochs;
 use plimsoll_engine::position::{self, SeatFill};
 use plimsoll_engine::state::{Block, BlockKind, MarketStatus, OrderSide, Seat};
 use plimsoll_engine::units::PriceQ32;
-use plimsoll_engine::{EngineError, Env};
+use plimsoll_engine::Env;
 
 use super::*;
 use crate::accounts::MarketView;
