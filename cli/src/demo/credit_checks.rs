@@ -168,7 +168,7 @@ fn credit_first(ledger: &Ledger, traders: &[Trader], needs: &[Need]) -> Check {
         "credit before liquidation: nothing was closed that a line would have cured",
         aside == 0,
         format!(
-            "{closings} closings of accounts with a line, {} needs seen, {} of them curable",
+            "closed {closings} times of an account with a line; seen below maintenance {} times, {} of them curable by its line",
             needs.len(),
             needs.iter().filter(|need| need.curable()).count()
         ),

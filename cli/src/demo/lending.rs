@@ -33,7 +33,7 @@ pub const PROVIDED: u64 = 45_000 * USD;
 const LIMIT_COVERED: u64 = 2_500 * USD;
 const LIMIT_THIN: u64 = 400 * USD;
 /// What a farmer's forward sale pays in the morning, quote atoms.
-const MORNING_CASH: u64 = 2_500 * USD;
+pub const MORNING_CASH: u64 = 2_500 * USD;
 /// Largest notional that the mandate covers, quote atoms.
 const MANDATE: u64 = 30_000 * USD;
 

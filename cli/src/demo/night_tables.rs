@@ -9,13 +9,12 @@ use solana_pubkey::Pubkey;
 
 use super::cast::{Farm, Role, Trader, FARM_CASH};
 use super::ledger::{Closed, Told as Entry};
-use super::lending::PROVIDED;
-use super::money::{dollars, dollars_cents};
+use super::lending::{MORNING_CASH, PROVIDED};
+use super::money::{dollars, dollars_cents, grouped, USD};
 use super::story::time_of_day;
 use super::summary::Told;
 use super::venue::Listed;
 use crate::output;
-use crate::units::usd_unsigned;
 
 fn usd(atoms: u64) -> String {
     dollars(u128::from(atoms))
@@ -23,7 +22,8 @@ fn usd(atoms: u64) -> String {
 
 /// To the atom, where cents would hide what was earned.
 fn exact(atoms: u64) -> String {
-    format!("${}", usd_unsigned(atoms))
+    let (whole, fraction) = (atoms / USD, atoms % USD);
+    format!("${}.{fraction:06}", grouped(u128::from(whole)))
 }
 
 fn market<'a>(told: &Told<'a>, address: &Pubkey) -> Option<&'a Listed> {
@@ -79,6 +79,10 @@ pub fn farmers(told: &Told<'_>) -> String {
                 usd(done.charge)
             },
             listed.units.position(seen.base),
+            match farm {
+                Farm::Covered => usd(MORNING_CASH),
+                _ => "–".to_owned(),
+            },
             dollars_cents(seen.equity),
             if line.is_some() {
                 format!("{} owed, {} interest paid", usd(owed), usd(interest))
@@ -96,7 +100,8 @@ pub fn farmers(told: &Told<'_>) -> String {
         "sold by liquidation",
         "charged for that",
         "hedge left at the end",
-        "own equity at the end",
+        "paid in, in the morning",
+        "own equity after that",
         "the vault in the morning",
     ];
     let rows = rows.into_iter().enumerate().map(|(at, what)| {
