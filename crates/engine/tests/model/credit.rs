@@ -874,9 +874,11 @@ impl World {
         let cash = &self.cash[account];
         let left = &cash.collateral + &cash.credit;
         let owed = &cash.credit + &cash.interest + &cash.lien;
+        // A lender is paid after the markets that the account owes.
         assert!(
-            owed == big(0) || left == big(0),
-            "INV-12: {left} stay while {owed} is owed"
+            owed == big(0) || left == big(0) || self.owes_a_market(account),
+            "INV-12: {left} stay while {owed} is owed: {}",
+            self.who_is_in(self.accounts.len())
         );
     }
 

@@ -252,14 +252,33 @@ impl World {
     fn be_paid(&mut self, account: usize) {
         self.end_loan(account);
         // What the floors of a shortfall have left pays the rest of a debt when the claim beside it is paid.
+        // With a claim that waits nothing is written off: D stays, and no cash.
+        if self.cash[account].credit > big(0) {
+            let waits = self.markets.iter().filter_map(|m| m.seats.get(&account));
+            assert!(
+                waits.into_iter().any(|seat| seat.claimed != big(0)),
+                "INV-12: a loan of a flat account without claims stays"
+            );
+            return;
+        }
         let cash = super::steps::atoms(&self.cash[account].collateral);
         if cash != 0 && !(cash < 8 && self.owes_a_market(account)) {
             let paid = self.withdraw_amount(account, cash);
-            assert!(paid.is_ok(), "INV-12: {cash} not paid out: {paid:?}");
+            let held = &self.cash[account];
+            assert!(
+                paid.is_ok(),
+                "INV-12: {cash} of {account} not paid out: {paid:?}; D {}, interest {}, lien {}, unaged {}, {:?}, {}",
+                held.credit,
+                held.interest,
+                held.lien,
+                held.unaged(self.env.now),
+                self.account_risk(account),
+                self.who_is_in(self.accounts.len())
+            );
         }
     }
 
-    fn owes_a_market(&self, account: usize) -> bool {
+    pub fn owes_a_market(&self, account: usize) -> bool {
         let mut seats = self.markets.iter().filter_map(|m| m.seats.get(&account));
         seats.any(|seat| seat.claimed < big(0))
     }
@@ -268,13 +287,19 @@ impl World {
     /// claim elsewhere waits for one.
     fn check_left(&mut self, account: usize, notes: &mut Vec<&'static str>) {
         if !self.owes_a_market(account) {
-            assert_eq!(self.cash[account].collateral, big(0));
+            let held = &self.cash[account].collateral + &self.cash[account].credit;
+            assert_eq!(held, big(0));
+        }
+        if self.cash[account].credit > big(0) {
+            notes.push("a write-off waits for a claim behind a carried deficit");
         }
         let markets = self.markets_of(account);
         let claims = markets
             .iter()
             .map(|m| &self.markets[*m].seats[&account].claimed);
-        let all: BigInt = claims.sum();
+        // Its own atoms beside them are what a shortfall's floors left.
+        let all: BigInt =
+            claims.sum::<BigInt>() + &self.cash[account].collateral + &self.cash[account].credit;
         for market in markets {
             let state = &self.markets[market];
             let seat = &state.seats[&account];
@@ -303,7 +328,7 @@ impl World {
         }
     }
 
-    fn who_is_in(&self, maker: usize) -> String {
+    pub fn who_is_in(&self, maker: usize) -> String {
         let mut all = String::new();
         for account in 0..maker {
             let risk = self.cash[account].risk(&self.legs(account, &[]), self.env.now);
