@@ -295,21 +295,28 @@ impl World {
             };
             world.accrue_interest(line)?;
             let (legs, risk) = world.read_legs(account)?;
-            world.draw_now(account, &legs, &risk).map(|_| ())
+            let model = (world.account_risk(account), world.usable_credit(account));
+            world.draw_now(account, &legs, &risk, &model).map(|_| ())
         })
     }
 
-    pub fn draw_now(&mut self, account: usize, legs: &Legs, risk: &AccountRisk) -> Answer<u64> {
+    /// `foretold` is risk and U as they are when the legs are read.
+    pub fn draw_now(
+        &mut self,
+        account: usize,
+        legs: &Legs,
+        risk: &AccountRisk,
+        foretold: &(Risk, BigInt),
+    ) -> Answer<u64> {
         let (env, now) = (self.env, self.env.now);
         let line = self.line_of(account).unwrap();
-        let model = self.account_risk(account);
-        let usable = self.usable_credit(account);
-        let cured = &model.with_credit + &usable;
+        let (model, usable) = foretold;
+        let cured = &model.with_credit + usable;
         let expected = if !lends(&self.lines[line].raw, now) {
             Err(EngineError::LineNotActive)
         } else if &model.with_credit * 100 >= &model.maintenance * 105 {
             Err(EngineError::DrawNotNeeded)
-        } else if usable == big(0) || cured < model.maintenance {
+        } else if *usable == big(0) || cured < model.maintenance {
             Err(EngineError::DrawDoesNotCure)
         } else {
             Ok(())
@@ -321,7 +328,7 @@ impl World {
         });
         assert_eq!(found.err(), expected.err(), "a draw");
         let drawn = found?;
-        assert_eq!(big(drawn.amount), usable, "a draw");
+        assert_eq!(big(drawn.amount), *usable, "a draw");
         let raw = &self.lines[line].raw;
         if first {
             assert_eq!(drawn.call_deadline, now + i64::from(raw.call_seconds));

@@ -51,8 +51,13 @@ impl World {
         world.env.now += 200;
         world.freshen();
         let mut notes = Vec::new();
-        for account in 0..maker {
+        // What a pool pays only now ages as well.
+        for account in 0..=maker {
             world.settle_all(account);
+        }
+        world.env.now += 200;
+        world.freshen();
+        for account in 0..maker {
             world.be_paid(account);
             world.check();
             world.check_left(account, &mut notes);
