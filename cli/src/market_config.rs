@@ -156,6 +156,7 @@ fn read_sizes(from: &Fields<'_>, params: &mut MarketParams) -> Result<()> {
     };
     params.lots_min = from.or("size_min", 1, lots)?;
     params.slice_lots_max = from.required("slice_max", lots)?;
+    params.trip_volume_lots_min = from.required("trip_volume_min", lots)?;
     params.size_free = from.required("size_free", base)?;
     params.size_unit = from.required("size_unit", base)?;
     params.open_interest_low = from.required("open_interest_low", base)?;
@@ -219,6 +220,7 @@ fn read_liquidation(from: &Fields<'_>, params: &mut MarketParams) -> Result<()> 
     params.takeover_seconds = from.or("takeover_seconds", 20, fields::integer)?;
     params.takeover_credit_seconds = from.or("takeover_credit_seconds", 20, fields::integer)?;
     params.default_fund_budget_ppm = from.or("default_fund_budget", 200_000, fields::percent)?;
+    params.index_dead_seconds = from.or("index_dead_seconds", 604_800, fields::integer)?;
     Ok(())
 }
 

@@ -23,6 +23,7 @@ fn sizes(params: &MarketParams) -> Vec<(&'static str, String)> {
         ("tick_size", units.tick_size()),
         ("size_min", units.size(params.lots_min)),
         ("slice_max", units.size(params.slice_lots_max)),
+        ("trip_volume_min", units.size(params.trip_volume_lots_min)),
         ("size_free", base(params.size_free)),
         ("size_unit", base(params.size_unit)),
         ("open_interest_low", base(params.open_interest_low)),
@@ -106,6 +107,7 @@ fn numbers(params: &MarketParams) -> Vec<(&'static str, String)> {
             "halt_budget_seconds",
             params.halt_budget_seconds.to_string(),
         ),
+        ("index_dead_seconds", params.index_dead_seconds.to_string()),
         ("order_slots_max", params.order_slots_max.to_string()),
         ("feeds_required", params.feeds_required.to_string()),
     ]

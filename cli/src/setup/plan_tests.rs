@@ -144,7 +144,6 @@ fn every_parameter_of_a_market_is_compared() {
         bytemuck::bytes_of_mut(&mut changed)[word * 4..word * 4 + 4].copy_from_slice(&bytes);
         let unused = changed.reserved != params.reserved
             || changed.reserved_0 != params.reserved_0
-            || changed.reserved_1 != params.reserved_1
             || changed.feed_ids[1..] != params.feed_ids[1..];
         (changed, unused)
     };

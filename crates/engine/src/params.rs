@@ -97,7 +97,8 @@ pub struct MarketParams {
     pub reimbursement_growth_seconds: u32,
     /// Share of the default fund that this market may use in 24 hours, ppm.
     pub default_fund_budget_ppm: u32,
-    pub reserved_1: u32,
+    /// Time without a fresh index after which anyone may wind the market up, seconds (ADR 0011).
+    pub index_dead_seconds: u32,
 
     /// Feeds named below, and how many of them must agree.
     pub feeds_len: u8,
@@ -109,7 +110,10 @@ pub struct MarketParams {
     pub reserved_0: [u8; 4],
     /// Pyth feed ids.
     pub feed_ids: [Pubkey; FEEDS_MAX],
-    pub reserved: [u64; 8],
+    /// Least volume in the short window from which a potential trade may trip, lots: else dust would trip a
+    /// market that has little open interest.
+    pub trip_volume_lots_min: u64,
+    pub reserved: [u64; 7],
 }
 
 fn within(value: u64, low: u64, high: u64) -> Result<()> {
@@ -213,6 +217,7 @@ impl MarketParams {
             self.trip_volume_moved_ppm,
             1_000_000,
         )?;
+        within(self.trip_volume_lots_min, self.lots_min, 1 << 32)?;
         within_u32(self.freeze_seconds, 1, 5)?;
         within_u32(self.call_seconds, 2, 30)?;
         within_u32(self.call_seconds_max, self.call_seconds, 30)?;
@@ -224,7 +229,8 @@ impl MarketParams {
         within_u32(self.takeover_seconds, 1, 600)?;
         within_u32(self.takeover_credit_seconds, 1, 600)?;
         within_u32(self.reimbursement_growth_seconds, 1, 600)?;
-        within_u32(self.default_fund_budget_ppm, 0, 200_000)
+        within_u32(self.default_fund_budget_ppm, 0, 200_000)?;
+        within_u32(self.index_dead_seconds, 86_400, 2_592_000)
     }
 
     /// Fields without a meaning are zero, so that one they get later starts with a known value.
@@ -233,9 +239,8 @@ impl MarketParams {
             .feed_ids
             .get(usize::from(self.feeds_len)..)
             .unwrap_or(&[]);
-        let blank = self.reserved == [0; 8]
+        let blank = self.reserved == [0; 7]
             && self.reserved_0 == [0; 4]
-            && self.reserved_1 == 0
             && unused.iter().all(|id| *id == [0; 32]);
         if !blank {
             return Err(EngineError::ParameterOutOfBounds);

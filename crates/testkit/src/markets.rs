@@ -153,6 +153,7 @@ impl Preset {
         params.open_interest_high = million * 200;
         params.open_interest_max = million * 100;
         params.slice_lots_max = million / self.base_atoms_per_lot / 10;
+        params.trip_volume_lots_min = million / self.base_atoms_per_lot / 20;
         params.reimbursement_cap = 50_000;
         params.initial_margin_ppm = self.initial_margin_ppm;
         params.velocity_short_ppm = self.velocity_short_ppm;
@@ -184,6 +185,7 @@ fn set_defaults(params: &mut MarketParams) {
     params.velocity_long_seconds = 3_600;
     params.trip_volume_moved_ppm = 1_000;
     params.trip_volume_alone_ppm = 10_000;
+    params.index_dead_seconds = 604_800;
     params.call_seconds = 5;
     params.call_seconds_max = 30;
     params.freeze_seconds = 1;

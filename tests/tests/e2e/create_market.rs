@@ -149,6 +149,8 @@ fn power_out_of_its_bounds_is_rejected() {
         takeover_credit_seconds: 0, 601;
         reimbursement_growth_seconds: 0, 601;
         default_fund_budget_ppm: 200_001;
+        index_dead_seconds: 86_399, 2_592_001;
+        trip_volume_lots_min: 0, (1 << 32) + 1;
     }
 }
 

@@ -36,7 +36,7 @@ fn every_parameter_is_accepted_at_its_bounds_and_rejected_beyond() {
     let table = [
         bound!(base_atoms_per_lot, 1, 1 << 40),
         bound!(quote_atoms_per_lot_tick, 1, 1 << 32),
-        bound!(lots_min, 1, base.slice_lots_max),
+        bound!(lots_min, 1, base.trip_volume_lots_min),
         bound!(size_free, 1, 1 << 48),
         bound!(size_unit, 1, 1 << 48),
         bound!(open_interest_low, 0, base.open_interest_max),
@@ -82,6 +82,8 @@ fn every_parameter_is_accepted_at_its_bounds_and_rejected_beyond() {
         bound!(takeover_credit_seconds, 1, 600),
         bound!(reimbursement_growth_seconds, 1, 600),
         bound!(default_fund_budget_ppm, 0, 200_000),
+        bound!(index_dead_seconds, 86_400, 2_592_000),
+        bound!(trip_volume_lots_min, base.lots_min, 1 << 32),
     ];
     for (name, set, low, high) in table {
         let with = |value| {
@@ -165,11 +167,7 @@ fn feeds_are_named_once_and_a_majority_must_agree() {
 
 #[test]
 fn a_field_without_a_meaning_is_zero() {
-    let set: [fn(&mut MarketParams); 3] = [
-        |p| p.reserved[7] = 1,
-        |p| p.reserved_0[3] = 1,
-        |p| p.reserved_1 = 1,
-    ];
+    let set: [fn(&mut MarketParams); 2] = [|p| p.reserved[6] = 1, |p| p.reserved_0[3] = 1];
     for set in set {
         let mut params = params();
         set(&mut params);

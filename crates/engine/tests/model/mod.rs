@@ -224,6 +224,8 @@ fn params(lot: u64, tick: u64, cap_lots: u64) -> MarketParams {
     params.velocity_long_seconds = 3_600;
     params.trip_volume_moved_ppm = 1_000;
     params.trip_volume_alone_ppm = 10_000;
+    params.trip_volume_lots_min = 4;
+    params.index_dead_seconds = 604_800;
     (params.call_seconds, params.call_seconds_max) = (5, 30);
     (params.freeze_seconds, params.resolve_seconds) = (1, 2);
     params.halt_budget_seconds = 600;
