@@ -240,7 +240,8 @@ fn maintenance_of(params: &MarketParams, size: u64, notional: u64) -> Result<u64
 /// Every rounding is against the holder: assets floor, debts and margins ceil. With a stale index the
 /// leg counts at its last mark moved by its initial margin fraction: in the holder's favour for
 /// maintenance (nobody is liquidated on an old price), against the holder for initial margin (the old
-/// price hides no loss).
+/// price hides no loss). The favour's fraction is that of the actual base, so that maintenance does not
+/// depend on resting orders; the other side's is that of the worst-case base.
 #[inline(always)]
 pub fn leg(header: &MarketHeader, held: Holding, resting: &Resting, now: i64) -> Result<LegRisk> {
     leg_at(header, held, resting, header.open_interest(), now)
@@ -262,8 +263,8 @@ pub fn leg_at(
     let mark = PriceQ32(header.prices.mark);
     let size = held.base.unsigned_abs();
     let worst = worst_base(params, held.base, resting)?;
-    let fraction =
-        size_fraction(params, worst)?.max(open_interest_fraction(params, open_interest)?);
+    let crowded = open_interest_fraction(params, open_interest)?;
+    let fraction = size_fraction(params, worst)?.max(crowded);
     let notional = mark.value_ceil(size)?;
     let worst_notional = if worst == size {
         notional
@@ -285,8 +286,14 @@ pub fn leg_at(
         (0, claim)
     } else {
         let moved_against = math::signed(math::mul_ppm_ceil(notional, fraction)?)?;
+        // Of the position alone: orders, which a liquidation cancels first, give no favour.
+        let of_position = if worst == size {
+            fraction
+        } else {
+            size_fraction(params, size)?.max(crowded)
+        };
         (
-            math::mul_ppm_floor(notional, fraction)?,
+            math::mul_ppm_floor(notional, of_position)?,
             math::sub_signed(claim, moved_against)?,
         )
     };

@@ -322,6 +322,52 @@ fn a_stale_leg_counts_for_maintenance_and_against_initial_margin() {
     }
 }
 
+/// A favour that grew with orders would delay a liquidation for whoever places them in time, and fall with
+/// the cancels that a liquidation begins with: what was lent on it would not cure.
+#[test]
+fn resting_orders_give_a_stale_leg_no_favour() {
+    let params = MarketParams {
+        size_free: 2_000_000,
+        size_unit: 1_000_000,
+        size_slope_ppm: 10_000,
+        open_interest_low: 2_000_000,
+        open_interest_high: 1_000_000_000,
+        ..params()
+    };
+    // (base, bid lots, ask lots, open interest, favour, against the holder); notional 1,000,000 or 2,000,000.
+    let cases = [
+        (2_000_000, 0, 0, 0, 50_000, 50_000),
+        (2_000_000, 6, 0, 0, 50_000, 110_000),
+        (-2_000_000, 0, 6, 0, 50_000, 110_000),
+        (2_000_000, 90, 0, 0, 50_000, 950_000),
+        (4_000_000, 6, 0, 0, 140_000, 260_000),
+        (4_000_000, 6, 0, 1 << 56, 2_000_000, 2_000_000),
+    ];
+    for (base, bid_lots, ask_lots, open_interest, favour, against) in cases {
+        let header = header(params, HALF, open_interest);
+        let resting = Resting {
+            bid_lots,
+            ask_lots,
+            bid_high: 500,
+            ask_low: 500,
+        };
+        let gain = 1_200_000_i64;
+        let held = held(base, gain - base / 2);
+        let with = leg(&header, held, &resting, NOW + 16).unwrap();
+        let without = leg(&header, held, &Resting::default(), NOW + 16).unwrap();
+        assert_eq!(with.favour, favour, "{base} {resting:?}");
+        assert_eq!(without.favour, favour);
+        assert_eq!(with.equity, gain + favour as i64);
+        assert_eq!(without.equity, with.equity);
+        assert_eq!(with.maintenance_margin, without.maintenance_margin);
+        assert_eq!(
+            with.equity_initial,
+            haircut(gain - against),
+            "{base} {resting:?}"
+        );
+    }
+}
+
 #[test]
 fn a_stale_gain_that_the_move_eats_covers_nothing() {
     let header = header(params(), HALF, 0);

@@ -194,7 +194,9 @@ pub fn leg(at: &Quote<'_>, seat: &SeatModel, claimed: &BigInt) -> Risk {
     let (low, high) = (params.open_interest_low, params.open_interest_high);
     let inside = at.open_interest.clamp(low, high) - low;
     let f_oi = &f0 + ceil((&million - &f0) * inside, high - low);
-    let fraction = f_size(worst).max(f_oi);
+    let fraction = f_size(worst).max(f_oi.clone());
+    // What a stale index gives does not hang on orders; what it takes does.
+    let own_fraction = f_size(size).max(f_oi);
     let notional = |size: i128| ceil(big(size) * at.mark, big(1) << 32);
     // Prices of ticks as Q.32, against the holder.
     let tick = |ticks: u64| big(ticks) * params.quote_atoms_per_lot_tick * (big(1) << 32);
@@ -206,9 +208,10 @@ pub fn leg(at: &Quote<'_>, seat: &SeatModel, claimed: &BigInt) -> Risk {
     };
     let resting = lost(seat.bid_lots, bought) + lost(seat.ask_lots, sold);
     let claim = claimed + value(seat.base, at.mark);
-    let moved = notional(size) * &fraction;
+    let moved = |fraction: &BigInt| notional(size) * fraction;
     let (up, down) = if at.stale && seat.base != 0 {
-        (floor(moved.clone(), 1_000_000), ceil(moved, 1_000_000))
+        let up = floor(moved(&own_fraction), 1_000_000);
+        (up, ceil(moved(&fraction), 1_000_000))
     } else {
         (big(0), big(0))
     };

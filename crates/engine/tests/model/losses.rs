@@ -281,20 +281,17 @@ impl World {
             return self.cancel_for_margin(account, agreed.map(|_| ()));
         }
         let (legs, risk) = self.read_legs(account)?;
-        // Read before the cancels, like the program: a stale leg's favour counts resting orders, so that the
-        // draw may turn out too small (notes/bugs3.md, "Random sequences of the engine", 6).
+        // Read before the cancels, like the program: maintenance does not depend on orders.
         let foretold = (self.account_risk(account), self.usable_credit(account));
         let cancelled = self.cancel_orders(account, &legs, Which::All)?;
         if self.line_of(account).is_some() && !risk.meets_maintenance()? {
             match self.draw_now(account, &legs, &risk, &foretold) {
                 Ok(_) => {
                     let after = self.account_risk(account);
-                    if after.with_credit < after.maintenance {
-                        self.count(
-                            "state:",
-                            "BUG: drawn without a cure, the favour went with the orders",
-                        );
-                    }
+                    assert!(
+                        after.with_credit >= after.maintenance,
+                        "spec §13: drawn without a cure: {after:?}"
+                    );
                     self.clear_after_draw(account);
                     self.count("state:", "drawn in a liquidation");
                     return Ok(());
