@@ -535,13 +535,10 @@ fn every_account_gets_out_of_sampled_states() {
     assert!(world.counts["clone: everyone left"] > 10);
 }
 
-/// LONG: ten million steps, or `PLIMSOLL_STEPS`, in sequences of 50,000 of all kinds, on two threads.
-#[test]
-#[ignore = "long: ten million steps"]
-fn soak_of_random_sequences() {
-    const LENGTH: u64 = 50_000;
-    let steps = from_environment("PLIMSOLL_STEPS", 10_000_000);
-    let first = 1_000_000 * (1 + from_environment("PLIMSOLL_SEED", 0));
+const SOAK_LENGTH: u64 = 50_000;
+
+/// One sequence of the soak; its kind follows from its seed.
+fn soak_sequence(seed: u64) -> World {
     let kinds = [
         (STORM, model::LOSSES),
         (DESERT, model::BARE),
@@ -550,23 +547,47 @@ fn soak_of_random_sequences() {
         (LOANS, model::CREDIT),
         (EVEN, model::FOUNDATION),
     ];
+    let (mix, shape) = kinds[(seed % 1_000_000) as usize % kinds.len()];
+    sequence(seed, mix, shape, SOAK_LENGTH)
+}
+
+/// Repeats a sequence in which the soak found something: `PLIMSOLL_SEQUENCE=12000004`.
+#[test]
+#[ignore = "only on request: repeats a sequence of the soak"]
+fn one_sequence_again() {
+    let Ok(seeds) = std::env::var("PLIMSOLL_SEQUENCE") else {
+        return;
+    };
+    for seed in seeds.split(',') {
+        let world = soak_sequence(seed.parse().unwrap());
+        for (what, count) in &world.counts {
+            println!("{count:>8} {what}");
+        }
+    }
+}
+
+/// LONG: ten million steps, or `PLIMSOLL_STEPS`, in sequences of 50,000 of all kinds, on two threads.
+#[test]
+#[ignore = "long: ten million steps"]
+fn soak_of_random_sequences() {
+    let steps = from_environment("PLIMSOLL_STEPS", 10_000_000);
+    let first = 1_000_000 * (1 + from_environment("PLIMSOLL_SEED", 0));
     let next = AtomicU64::new(0);
     let counts = Mutex::new(BTreeMap::<String, u64>::new());
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
-                if number * LENGTH >= steps {
+                if number * SOAK_LENGTH >= steps {
                     break;
                 }
-                let (mix, shape) = kinds[number as usize % kinds.len()];
-                let world = sequence(first + number, mix, shape, LENGTH);
+                let world = soak_sequence(first + number);
                 let mut counts = counts.lock().unwrap();
                 for (what, count) in world.counts {
                     *counts.entry(what).or_default() += count;
                 }
                 if number % 10 == 9 {
-                    println!("{} steps ran clean", (number + 1) * LENGTH);
+                    println!("{} steps ran clean", (number + 1) * SOAK_LENGTH);
                 }
             });
         }

@@ -157,7 +157,11 @@ impl World {
                 continue;
             }
             if base.abs() < lot {
-                let closed = self.close_remainder(account, market);
+                let mut closed = self.close_remainder(account, market);
+                if closed == Err(EngineError::ArenaFull) {
+                    self.sync_everyone();
+                    closed = self.close_remainder(account, market);
+                }
                 assert!(closed.is_ok(), "INV-12: a remainder stays: {closed:?}");
                 self.check();
                 continue;
@@ -203,8 +207,13 @@ impl World {
     /// An account below maintenance: its orders are gone; the maker stands in the book.
     fn be_liquidated(&mut self, account: usize, maker: usize) {
         if self.insolvent(account) {
-            match self.tear_up(account, maker) {
-                Ok(()) | Err(EngineError::ArenaFull) => {}
+            let mut torn = self.tear_up(account, maker);
+            if torn == Err(EngineError::ArenaFull) {
+                self.sync_everyone();
+                torn = self.tear_up(account, maker);
+            }
+            match torn {
+                Ok(()) => {}
                 Err(EngineError::CreditUsable) => {
                     let drawn = self.liquidate(account, maker);
                     assert!(drawn.is_ok(), "INV-12: no draw: {drawn:?}");
@@ -231,6 +240,20 @@ impl World {
         assert!(done.is_ok(), "INV-12: no liquidation: {done:?}");
         self.check();
         self.cancel_everywhere(maker);
+    }
+
+    /// What makes room for an epoch's end: nobody is behind the others any more.
+    fn sync_everyone(&mut self) {
+        for account in 0..self.accounts.len() {
+            for market in self.markets_of(account) {
+                while self.markets[market].seats[&account].behind > 0 {
+                    let synced = self.sync_rightly(account, market);
+                    assert!(synced.is_ok(), "INV-12: no sync: {synced:?}");
+                    self.resync(market);
+                }
+            }
+        }
+        self.check();
     }
 
     fn sync_rightly(&mut self, account: usize, market: usize) -> Result<(), EngineError> {
