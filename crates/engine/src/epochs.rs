@@ -24,12 +24,17 @@ pub const EPOCH_STEPS_MAX: u32 = 5;
 /// A under which a side's epoch ends.
 pub const SCALE_MIN: u64 = 1 << 48;
 
-/// |C| at which a side's epoch ends: half a quote atom per share, Q.64 (ADR 0006).
-pub const CASH_INDEX_BOUND: u128 = 1 << 63;
+/// |C| at which a side's epoch ends, Q.64 per unit of A in Q2.62: two prices of [`PRICE_Q32_MAX`] per base
+/// atom, however many shares an atom has come to be (ADR 0006).
+///
+/// [`PRICE_Q32_MAX`]: crate::units::PRICE_Q32_MAX
+pub const CASH_INDEX_BITS: u32 = 15;
 
-/// Whether the side's scale or cash index has reached the bound of its epoch.
+/// Whether the side's scale or cash index has reached the bound of its epoch: A < 2^48 or |C| ≥ A × 2^15. A
+/// seat has at most 2^110 / A shares, so it is owed or owes at most 2^126 / 2^64 quote atoms until then.
 pub fn due(side: &Side) -> bool {
-    side.scale < SCALE_MIN || math::join_signed(side.cash_index).unsigned_abs() >= CASH_INDEX_BOUND
+    let bound = u128::from(side.scale) << CASH_INDEX_BITS;
+    side.scale < SCALE_MIN || math::join_signed(side.cash_index).unsigned_abs() >= bound
 }
 
 /// A seat on its way through the ends that it missed.

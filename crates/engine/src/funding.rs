@@ -4,7 +4,7 @@
 //! the rate of time that has already passed. Charging is O(1): it moves the cash index of both sides,
 //! and every seat pays or receives when it is next touched. This module samples nothing; `mark` does.
 
-use crate::epochs::CASH_INDEX_BOUND;
+use crate::epochs;
 use crate::error::{EngineError, Result};
 use crate::math;
 use crate::params::MarketParams;
@@ -23,7 +23,7 @@ pub struct FundingOutcome {
     /// Quote atoms, Q.64, that a short of one base atom received; negative: paid. Its size is that of
     /// `long_pays` unless the receiving side was larger than the paying one.
     pub short_receives: i128,
-    /// Whether a side's |C| has reached [`CASH_INDEX_BOUND`]: its epoch is to end (ADR 0006). Funding
+    /// Whether a side's |C| has reached its bound: its epoch is to end ([`epochs::due`], ADR 0006). Funding
     /// goes on meanwhile: an overflow must block nobody.
     pub epoch_due: bool,
 }
@@ -94,13 +94,11 @@ pub fn accrue(
     short.cash_index = math::split_signed(short_index);
     prices.funding_index = math::split_signed(funding_index);
     prices.funding_time = funding_time;
-    let reached = |index: i128| index.unsigned_abs() >= CASH_INDEX_BOUND;
-    let epoch_due = reached(long_index) || reached(short_index);
     Ok(FundingOutcome {
         seconds,
         long_pays,
         short_receives,
-        epoch_due,
+        epoch_due: epochs::due(long) || epochs::due(short),
     })
 }
 

@@ -104,8 +104,8 @@ fn base_of(seat: &Seat, side: &Side) -> Result<i64> {
 
 /// ⌊s·n·(C − C_snap) / 2^64⌋: what the cash index owes the seat, rounded against it (INV-4).
 ///
-/// By limbs: funding keeps |ΔC| under 2^64, where one product is enough, and every leg of every margin
-/// check passes through here.
+/// By limbs: between two touches |ΔC| is nearly always under 2^64, a quote atom per share, where one product
+/// is enough, and every leg of every margin check passes through here.
 #[inline(always)]
 fn pending_cash(seat: &Seat, side: &Side) -> Result<i64> {
     let [now_low, now_high] = side.cash_index;

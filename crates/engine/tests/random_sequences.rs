@@ -475,7 +475,6 @@ fn every_seat_of_a_side_is_scaled_by_the_same_fraction() {
         "deficit carried",
         "deficit paid by fees",
         "epoch ended by scale",
-        "epoch ended by cash index",
         "remainder closed",
     ];
     assert_reached(&counts, model::BARE, &states);

@@ -394,31 +394,41 @@ fn an_event_of_nobody_is_refused() {
     assert!(scene.pit.bytes() == before);
 }
 
-/// The widest position at the highest price: charge and quantity in one event, both bounds of spec §13.
+/// The widest position at the highest price, at every scale and wherever its cash index stood at the last
+/// touch and stands now: charge and quantity in one event fit (spec §13, Widths).
 #[test]
 fn the_largest_position_at_the_highest_price_fits() {
+    let size = (1_u64 << 48) - 1;
+    let scales = [
+        SCALE_ONE,
+        SCALE_ONE - 1,
+        SCALE_ONE / 3,
+        (1 << 55) + 12_345,
+        (1 << 48) + 1,
+        1 << 48,
+    ];
     for short in [false, true] {
-        let size = (1 << 48) - 1;
-        let mut scene = scene(&[size], size, short, 1 << 44);
-        let flat = scene.pit.clone();
-        // At A = 2^48 a share is a 2^14th of an atom, and the same position has 2^62 shares.
-        let receipt = scene.pit.lose(scene.loser, size << 12, 0).unwrap();
-        assert_eq!(receipt.charged, size << 12);
-        assert_eq!(receipt.epoch_ended, 1);
-        let held = scene.pit.held(1);
-        scene.pit.wake(1);
-        assert_eq!(big(scene.pit.seat(1).quote), held.quote);
-        let mut small = flat;
-        let side = &mut small.header.sides[usize::from(short)];
-        side.scale = 1 << 48;
-        side.shares = crate::math::split_unsigned(u128::from(size) << 14);
-        side.cash_index = split_signed((1 << 63) - 1);
-        small.seat_mut(1).shares = size << 14;
-        small.seat_mut(1).cash_index = split_signed(-(1 << 63));
-        let receipt = small.lose(scene.loser, size << 12, 0).unwrap();
-        assert_eq!((receipt.charged, receipt.epoch_ended), (size << 12, 1));
-        let held = small.held(1);
-        small.wake(1);
-        assert_eq!(big(small.seat(1).quote), held.quote);
+        for scale in scales {
+            let edge = (i128::from(scale) << epochs::CASH_INDEX_BITS) - 1;
+            for (then, now) in [(0, 0), (-edge, edge), (edge, -edge), (edge, edge)] {
+                let mut scene = scene(&[size], size, short, 1 << 44);
+                // At A = 2^48 a share is a 2^14th of an atom, and the position has 2^62 shares.
+                let shares = (u128::from(size) << 62).div_ceil(u128::from(scale));
+                let side = &mut scene.pit.header.sides[usize::from(short)];
+                side.scale = scale;
+                side.shares = crate::math::split_unsigned(shares);
+                side.cash_index = split_signed(now);
+                assert!(!epochs::due(side));
+                let seat = scene.pit.seat_mut(1);
+                seat.shares = u64::try_from(shares).unwrap();
+                seat.cash_index = split_signed(then);
+                let receipt = scene.pit.lose(scene.loser, size << 12, 0).unwrap();
+                assert_eq!((receipt.charged, receipt.epoch_ended), (size << 12, 1));
+                assert_eq!(receipt.recomputed().unwrap(), receipt);
+                let held = scene.pit.held(1);
+                scene.pit.wake(1);
+                assert_eq!(big(scene.pit.seat(1).quote), held.quote);
+            }
+        }
     }
 }

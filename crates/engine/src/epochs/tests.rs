@@ -12,10 +12,14 @@ pub(crate) mod pit;
 mod room;
 mod storm;
 
+use crate::adl::Receipt;
+use crate::units::PRICE_Q32_MAX;
 use pit::{atom, big, refused, Pit};
 
-/// A quote atom a base atom: a charge at the cap ends an epoch by its cash index alone.
+/// A quote atom a base atom.
 pub(super) const ONE: u64 = 1 << 32;
+/// |C| at which an epoch ends while A is one.
+pub(super) const BOUND: i128 = 1 << 77;
 /// A price whose atom is not whole: 1.25.
 const UNEVEN: u64 = 5 << 30;
 
@@ -32,12 +36,41 @@ pub(super) fn longs_of(sizes: &[u64], spare: u32, mark: u64) -> Pit {
     pit
 }
 
-/// Ends the epoch of the longs by a charge of all that they are worth, on behalf of a flat seat.
-pub(super) fn burn(pit: &mut Pit, flat: usize) {
-    let value = pit.price().value_floor(pit.side(false).open_interest());
-    let epoch = pit.side(false).epoch;
-    pit.lose(flat, value.unwrap(), 0).unwrap();
-    assert_eq!(pit.side(false).epoch, epoch + 1);
+/// All that a side is worth at the mark.
+pub(super) fn worth(pit: &Pit, short: bool) -> u64 {
+    let open = pit.side(short).open_interest();
+    pit.price().value_floor(open).unwrap()
+}
+
+/// Charges a side once for all that it is worth at the highest price, on behalf of a flat seat. A second
+/// charge of the amount returned, at the mark that stays, ends the epoch.
+pub(super) fn to_the_brink(pit: &mut Pit, flat: usize, short: bool) -> u64 {
+    pit.mark(PRICE_Q32_MAX);
+    let (value, epoch) = (worth(pit, short), pit.side(short).epoch);
+    pit.lose(flat, value, 0).unwrap();
+    assert_eq!(pit.side(short).epoch, epoch, "one charge ends no epoch");
+    value
+}
+
+/// Ends the epoch of a side by its cash index alone, at the highest price.
+pub(super) fn burn_side(pit: &mut Pit, flat: usize, short: bool) -> Receipt {
+    let mark = pit.header.prices.mark;
+    let mut value = to_the_brink(pit, flat, short);
+    // Two are enough from C = 0 at A = 1.
+    for _ in 0..3 {
+        let receipt = pit.lose(flat, value, 0).unwrap();
+        if receipt.epoch_ended == 1 {
+            pit.mark(mark);
+            return receipt;
+        }
+        value = worth(pit, short);
+    }
+    panic!("four charges end no epoch");
+}
+
+/// Ends the epoch of the longs.
+pub(super) fn burn(pit: &mut Pit, flat: usize) -> Receipt {
+    burn_side(pit, flat, false)
 }
 
 #[test]
@@ -47,17 +80,23 @@ fn an_epoch_is_due_at_either_bound_and_not_before() {
         cash_index: split_signed(index),
         ..Side::empty()
     };
-    let bound = 1_i128 << 63;
+    let (low, odd) = (1_i128 << 63, SCALE_ONE / 7 * 5);
     for (scale, index, expected) in [
         (SCALE_ONE, 0, false),
         (1 << 48, 0, false),
         ((1 << 48) - 1, 0, true),
         (0, 0, true),
-        (SCALE_ONE, bound - 1, false),
-        (SCALE_ONE, bound, true),
-        (SCALE_ONE, 1 - bound, false),
-        (SCALE_ONE, -bound, true),
+        (SCALE_ONE, BOUND - 1, false),
+        (SCALE_ONE, BOUND, true),
+        (SCALE_ONE, 1 - BOUND, false),
+        (SCALE_ONE, -BOUND, true),
         (SCALE_ONE, i128::MIN, true),
+        (1 << 48, low - 1, false),
+        (1 << 48, low, true),
+        (1 << 48, 1 - low, false),
+        (1 << 48, -low, true),
+        (odd, (i128::from(odd) << 15) - 1, false),
+        (odd, -(i128::from(odd) << 15), true),
     ] {
         assert_eq!(due(&side(scale, index)), expected, "{scale} {index}");
     }

@@ -999,7 +999,7 @@ impl World {
         }
         assert_eq!(big(receipt.scale_after), scale);
         assert_eq!(signed_wide(receipt.cash_index_after), index);
-        let bound: BigInt = big(1) << 63;
+        let bound = &scale << 15;
         let due = scale < big(1) << 48 || big(index.magnitude().clone()) >= bound;
         assert_eq!(receipt.epoch_ended == 1, due && open != big(0));
         if receipt.carried != 0 {

@@ -34,6 +34,32 @@ fn closing_nearly_everything_again_and_again_rolls_epochs_over_and_blocks_nobody
     }
 }
 
+/// At a quote atom a base atom half a side is two quote atoms a share in the cash index; the epoch lasts while
+/// the scale bears it. Were its bound the same for every scale, each round would end one.
+#[test]
+fn a_cascade_of_halvings_at_price_one_ends_no_epoch() {
+    for (short, tenths) in [(false, 0), (true, 0), (false, 1), (true, 1), (false, 10)] {
+        let mut scene = scene(&[1 << 40], 0, short, ONE);
+        for round in 1..=12 {
+            let half = 1_u64 << (40 - round);
+            against(&mut scene.pit, 0, scene.loser, half, short);
+            let receipt = scene.pit.lose(scene.loser, half / 10 * tenths, 0).unwrap();
+            assert_eq!(receipt.open_interest_after, half);
+            assert_eq!((receipt.epoch_ended, scene.side().ends), (0, 0), "{round}");
+            assert_eq!(receipt.recomputed().unwrap(), receipt);
+            scene.pit.check();
+        }
+        let held = scene.pit.held(1);
+        scene.pit.wake(1);
+        let sides = scene.pit.header.sides;
+        let touched = position::touch(scene.pit.seat_mut(1), &sides).unwrap();
+        assert_eq!(
+            (big(touched.base), big(touched.quote)),
+            (held.base, held.quote)
+        );
+    }
+}
+
 /// A seat that closes has no more to close than its side has, though every seat's base is rounded.
 #[test]
 fn what_a_seat_holds_can_always_be_taken_off_its_side() {

@@ -25,7 +25,7 @@ fn full(spare: u32) -> Pit {
 fn without_a_block_an_event_is_refused_and_nothing_is_written() {
     let mut pit = full(0);
     let flat = pit.seats.len() - 2;
-    let value = pit.side(false).open_interest();
+    let value = to_the_brink(&mut pit, flat, false);
     // `lose` compares every byte.
     assert_eq!(refused(pit.lose(flat, value, 0)), EngineError::ArenaFull);
     let env = pit.env;
@@ -42,8 +42,8 @@ fn without_a_block_an_event_is_refused_and_nothing_is_written() {
 fn a_full_reserve_is_cured_by_syncing_the_seats_of_the_oldest_end() {
     let mut pit = full(0);
     let flat = pit.seats.len() - 2;
-    let value = pit.side(false).open_interest();
     pit.wake(1);
+    let value = to_the_brink(&mut pit, flat, false);
     assert_eq!(refused(pit.lose(flat, value, 0)), EngineError::ArenaFull);
     // Seat 12 sleeps in the oldest epoch.
     pit.sync(12).unwrap();
@@ -56,16 +56,16 @@ fn a_full_reserve_is_cured_by_syncing_the_seats_of_the_oldest_end() {
 fn a_full_reserve_is_cured_by_growth_and_an_end_beyond_it_takes_from_what_is_unreserved() {
     let mut pit = full(0);
     let flat = pit.seats.len() - 2;
-    let value = pit.side(false).open_interest();
     let grown = pit.header.arena.capacity + 1;
     crate::seats::grow(&mut pit.header, grown).unwrap();
     pit.blocks.push(bytemuck::Zeroable::zeroed());
     assert_eq!(arena::unreserved(&pit.header), 1);
     pit.wake(1);
-    pit.lose(flat, value, 0).unwrap();
+    burn(&mut pit, flat);
     assert_eq!(arena::unreserved(&pit.header), 0);
     pit.check();
     pit.wake(1);
+    let value = to_the_brink(&mut pit, flat, false);
     assert_eq!(refused(pit.lose(flat, value, 0)), EngineError::ArenaFull);
 }
 
@@ -101,11 +101,11 @@ fn ends_that_nobody_waits_for_never_keep_an_event_from_its_block() {
     let mut pit = longs_of(&[1, 1_000_000], 6, ONE);
     let seats = pit.seats.len();
     let flat = seats - 2;
-    // More than half of the longs is closed: nothing of one atom is left, and the cash index ends the epoch.
+    // More than half of the longs is closed: nothing of one atom is left.
     let half = pit.side(false).open_interest() / 2 + 1;
     pit.trade(0, flat, half);
     pit.lose(flat, 0, 0).unwrap();
-    for _ in 0..17 {
+    for _ in 0..18 {
         pit.wake(2);
         burn(&mut pit, flat);
     }
@@ -127,20 +127,15 @@ fn ends_that_nobody_waits_for_never_keep_an_event_from_its_block() {
     for short in [false, true] {
         let start = if short { mirrored(&pit) } else { pit.clone() };
         let (mut own, mut other, mut funded) = (start.clone(), start.clone(), start);
-        let epochs = own.header.sides.map(|side| side.epoch);
-        let (this, that) = (usize::from(short), usize::from(!short));
-        let value = own.side(short).open_interest();
-        own.lose(flat, value, 0).unwrap();
-        assert_eq!(own.header.sides[this].epoch, epochs[this] + 1);
+        let (epoch, that) = (own.side(!short).epoch, usize::from(!short));
+        burn_side(&mut own, flat, short);
         own.check_books();
-        let value = other.side(!short).open_interest();
-        other.lose(seats - 1, value, 0).unwrap();
-        assert_eq!(other.header.sides[that].epoch, epochs[that] + 1);
+        burn_side(&mut other, seats - 1, !short);
         other.check_books();
-        funded.header.sides[that].cash_index = split_signed(1 << 63);
+        funded.header.sides[that].cash_index = split_signed(BOUND);
         let env = funded.env;
         end_due(&mut funded.market(), &env).unwrap();
-        assert_eq!(funded.header.sides[that].epoch, epochs[that] + 1);
+        assert_eq!(funded.side(!short).epoch, epoch + 1);
         funded.check_books();
     }
     burn(&mut pit, flat);
@@ -159,16 +154,13 @@ fn funding_ends_the_epoch_of_each_side_that_is_due_at_the_mark() {
     let before = pit.bytes();
     end_due(&mut pit.market(), &env).unwrap();
     assert!(pit.bytes() == before, "nothing was due");
-    pit.header.sides[1].cash_index = split_signed(-(1 << 63));
+    pit.header.sides[1].cash_index = split_signed(-BOUND);
     end_due(&mut pit.market(), &env).unwrap();
     assert_eq!((pit.side(false).epoch, pit.side(true).epoch), (0, 1));
     let kept = arena::epoch_end(&pit.blocks, pit.side(true).newest_end).unwrap();
-    assert_eq!(
-        (kept.price, join_signed(kept.cash_index)),
-        (ONE, -(1 << 63))
-    );
+    assert_eq!((kept.price, join_signed(kept.cash_index)), (ONE, -BOUND));
     for side in &mut pit.header.sides {
-        side.cash_index = split_signed(5 << 63);
+        side.cash_index = split_signed(5 * BOUND);
     }
     end_due(&mut pit.market(), &env).unwrap();
     assert_eq!((pit.side(false).epoch, pit.side(true).epoch), (1, 2));
@@ -180,13 +172,13 @@ fn funding_without_a_block_goes_on_in_the_old_epoch() {
     let mut pit = full(0);
     pit.wake(1);
     let env = pit.env;
-    let index = split_signed(-(3 << 63));
+    let index = split_signed(-3 * BOUND);
     pit.header.sides[0].cash_index = index;
     let before = pit.bytes();
     end_due(&mut pit.market(), &env).unwrap();
     assert!(pit.bytes() == before);
     // The other side's end is not held up: it needs a block as well, and waits for it as well.
-    pit.header.sides[1].cash_index = split_signed(1 << 63);
+    pit.header.sides[1].cash_index = split_signed(BOUND);
     end_due(&mut pit.market(), &env).unwrap();
     assert_eq!(pit.side(true).epoch, 0);
     // Whoever touches a seat is paid by the index as it stands.

@@ -8,13 +8,15 @@ use super::*;
 use num_bigint::BigInt;
 
 const SEATS: usize = 12;
-const STEPS: u64 = 160;
+const STEPS: u64 = 240;
 
 struct Storm {
     pit: Pit,
     random: Random,
     /// Seats that touch nothing by themselves.
     asleep: usize,
+    /// One step in so many meets one of them.
+    met: u64,
     residue: BigInt,
     /// What the step in hand may take from the residue, 2^-32 quote atoms.
     allowed: BigInt,
@@ -28,17 +30,20 @@ impl Storm {
     fn new(seed: u64) -> Self {
         let mut random = Random::new(seed);
         let spare = if random.one_in(3) { 30 } else { 0 };
-        let mark = random.between(ONE / 16, ONE);
+        // From a market's first day to the highest price.
+        let mark = random.between(ONE / 16, ONE) << random.below(13);
         let mut pit = Pit::new(SEATS, spare, mark);
         let params = &mut pit.header.params;
         params.funding_cap_ppm = 100_000;
         params.funding_period_seconds = 3_600;
         params.accrual_seconds_max = 3_600;
         let asleep = random.below(8) as usize;
+        let met = if random.one_in(2) { 40 } else { 100 };
         Self {
             pit,
             random,
             asleep,
+            met,
             residue: big(0),
             allowed: big(0),
             high: 0,
@@ -51,9 +56,11 @@ impl Storm {
         *self.counts.entry(what).or_default() += 1;
     }
 
-    /// Sleepers are met now and then.
+    /// Sleepers are met until all have a position, then now and then.
     fn someone(&mut self) -> usize {
-        if self.random.one_in(40) {
+        let begun = self.counts.get("trades").is_some_and(|trades| *trades > 9);
+        let met = if begun { self.met } else { 2 };
+        if self.random.one_in(met) {
             return self.random.below(SEATS as u64) as usize;
         }
         self.awake()
@@ -125,7 +132,7 @@ impl Storm {
     fn reprice(&mut self) {
         let mark = self.pit.header.prices.mark;
         let factor = self.random.between(500, 1_900);
-        let next = (mark / 1_000 * factor).clamp(ONE / 64, 64 * ONE);
+        let next = (mark / 1_000 * factor).clamp(ONE / 64, PRICE_Q32_MAX);
         self.allowed += self.pit.imbalance() * (big(next) - mark);
         // What sleeping shorts will pay for fractions is priced at the mark.
         let behind = (0..SEATS).map(|who| self.behind(who)).sum::<u32>();
@@ -133,6 +140,7 @@ impl Storm {
         self.pit.mark(next);
     }
 
+    /// An accrual, or months of them in the same direction.
     fn fund(&mut self) {
         let premium = self.random.below(self.pit.header.prices.mark) as i64;
         let premium = if self.random.one_in(2) {
@@ -140,6 +148,13 @@ impl Storm {
         } else {
             -premium
         };
+        let times = if self.random.one_in(3) { 40 } else { 1 };
+        for _ in 0..times {
+            self.accrue(premium);
+        }
+    }
+
+    fn accrue(&mut self, premium: i64) {
         let seconds = self.random.between(1, 3_600) as i64;
         let epochs = self.pit.header.sides.map(|side| side.epoch);
         let outcome = self.pit.fund(premium, seconds);
