@@ -5,8 +5,8 @@
 
 use anyhow::{bail, Context, Result};
 use plimsoll_client::accounts::MarketView;
-use plimsoll_client::engine::risk;
 use plimsoll_client::engine::state::{HaltPhase, MarketHeader, MarketStatus, MARKET_HEADER_SIZE};
+use plimsoll_client::engine::{halt, risk};
 use plimsoll_client::ExchangeAddresses;
 use solana_account_decoder_client_types::{UiAccountEncoding, UiDataSliceConfig};
 use solana_client::rpc_config::{RpcAccountInfoConfig, RpcProgramAccountsConfig};
@@ -49,12 +49,23 @@ pub(crate) fn symbol_of(header: &MarketHeader) -> String {
         .to_owned()
 }
 
+/// Phase of the halt that a market is in, as the clock has it.
+pub(crate) fn halted_in(header: &MarketHeader, now: i64) -> Option<&'static str> {
+    match halt::phase(header, now) {
+        HaltPhase::Continuous => None,
+        HaltPhase::Call => Some("halted: call"),
+        HaltPhase::Freeze => Some("halted: freeze"),
+        HaltPhase::Uncross => Some("halted: uncross"),
+        HaltPhase::Resolve => Some("halted: resolve"),
+    }
+}
+
 /// What a market is doing, in one word or two.
 pub(crate) fn state_of(header: &MarketHeader, now: i64) -> &'static str {
     if header.status == MarketStatus::Pending.byte() {
         "pending"
-    } else if header.halt.phase != HaltPhase::Continuous.byte() {
-        "halted"
+    } else if let Some(phase) = halted_in(header, now) {
+        phase
     } else if header.status == MarketStatus::ReduceOnly.byte() || header.guardian_until > now {
         "reduce-only"
     } else if !risk::index_is_fresh(header, now) {

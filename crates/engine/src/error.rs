@@ -87,6 +87,8 @@ pub enum EngineError {
     MarketNotActive = 58,
     #[error("the market account's lamports do not cover rent and the deposits of its seats")]
     SeatDepositMissing = 59,
+    #[error("the market is not in a call, or its index is stale: nothing joins an auction there")]
+    NotInCall = 60,
 
     #[error("the seat hint names no seat of this margin account")]
     WrongSeat = 70,
@@ -121,6 +123,10 @@ pub enum EngineError {
     OrderNotExpired = 99,
     #[error("the batch is empty or larger than allowed")]
     BatchSizeOutOfRange = 100,
+    #[error("the book may cross in a call, but not an account with itself")]
+    OwnOrdersWouldCross = 101,
+    #[error("a liquidation's interest in an auction is not its owner's to cancel")]
+    LiquidationInterest = 102,
 
     #[error("the price account is not owned by the Pyth receiver")]
     FeedWrongOwner = 110,
@@ -225,6 +231,7 @@ impl EngineError {
         Self::OpenInterestCapExceeded,
         Self::MarketNotActive,
         Self::SeatDepositMissing,
+        Self::NotInCall,
         Self::WrongSeat,
         Self::SeatAlreadyClaimed,
         Self::SeatNotEmpty,
@@ -241,6 +248,8 @@ impl EngineError {
         Self::ExpiryInThePast,
         Self::OrderNotExpired,
         Self::BatchSizeOutOfRange,
+        Self::OwnOrdersWouldCross,
+        Self::LiquidationInterest,
         Self::FeedWrongOwner,
         Self::FeedMalformed,
         Self::FeedWrongId,

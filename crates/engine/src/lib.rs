@@ -24,6 +24,7 @@
 extern crate std;
 
 pub mod adl;
+pub mod auction;
 pub mod book;
 pub mod cash;
 pub mod credit;
@@ -31,6 +32,7 @@ pub mod epochs;
 pub mod error;
 pub mod fund;
 pub mod funding;
+pub mod halt;
 pub mod index;
 pub mod liquidation;
 pub mod mark;
@@ -42,6 +44,7 @@ pub mod risk;
 pub mod seats;
 pub mod state;
 pub mod units;
+pub mod velocity;
 pub mod window;
 
 pub use error::{EngineError, Result};

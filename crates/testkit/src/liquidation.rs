@@ -70,6 +70,14 @@ impl World {
         self.send(&[instruction], &[keeper])
     }
 
+    /// `join_auction` of the leg in `symbol`, by the keeper.
+    pub fn join_auction(&mut self, actor: impl Into<Actor>, symbol: &str) -> Outcome {
+        let (keeper, actor) = (self.keeper(), actor.into());
+        let rests = self.view(actor).markets_with_orders();
+        let instruction = self.with_liquidation(actor, symbol, |call| call.join_auction(0, &rests));
+        self.send(&[instruction], &[keeper])
+    }
+
     pub fn take_over_ix(
         &self,
         taker: impl Into<Actor>,

@@ -124,6 +124,12 @@ impl MarketSpec {
         self
     }
 
+    /// The same with the budget of halts that markets have by default.
+    #[must_use]
+    pub fn halting(self) -> Self {
+        self.with(|params| params.halt_budget_ppm = 250_000)
+    }
+
     /// The same with an arena of `blocks`.
     #[must_use]
     pub const fn blocks(mut self, blocks: u32) -> Self {
@@ -191,7 +197,8 @@ fn set_defaults(params: &mut MarketParams) {
     params.freeze_seconds = 1;
     params.resolve_seconds = 2;
     params.retrip_seconds = 60;
-    params.halt_budget_ppm = 250_000;
+    // None, so that tests of other things may print at any price; `halting` gives it.
+    params.halt_budget_ppm = 0;
     params.halt_budget_trade_ppm = 400_000;
     params.halt_budget_seconds = 600;
     params.takeover_seconds = 20;

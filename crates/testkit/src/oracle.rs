@@ -133,6 +133,14 @@ impl World {
         self.send(&[instruction], &["keeper".into()])
     }
 
+    /// `advance_halt` of up to `steps_max` orders, by the keeper.
+    pub fn advance_halt(&mut self, symbol: &str, steps_max: u16) -> Outcome {
+        let market = self.market_address(symbol);
+        let instruction =
+            plimsoll_client::instructions::advance_halt(&self.addresses, market, steps_max);
+        self.send(&[instruction], &["keeper".into()])
+    }
+
     /// The index moves to `ticks` one second later.
     pub fn move_index(&mut self, symbol: &str, ticks: u64) {
         self.advance(1);

@@ -2,8 +2,8 @@
 //! halt or drawn credit. A test says why it needs that.
 
 use plimsoll_engine::state::{
-    DefaultFund, Exchange, MarginAccount, MarketHeader, Seat, BLOCK_SIZE, DISCRIMINATOR_SIZE,
-    MARKET_HEADER_SIZE,
+    DefaultFund, Exchange, HaltPhase, MarginAccount, MarketHeader, Seat, BLOCK_SIZE,
+    DISCRIMINATOR_SIZE, MARKET_HEADER_SIZE,
 };
 use solana_pubkey::Pubkey;
 
@@ -51,6 +51,23 @@ impl World {
     pub fn change_header(&mut self, symbol: &str, change: impl FnOnce(&mut MarketHeader)) {
         let address = self.market_address(symbol);
         self.change_pod(&address, DISCRIMINATOR_SIZE, change);
+    }
+
+    /// Puts a market into a phase of a halt as of now, as if it had tripped and its course had come that far.
+    pub fn force_phase(&mut self, symbol: &str, phase: HaltPhase) {
+        let now = self.now();
+        self.change_header(symbol, |header| {
+            let (stored, left) = match phase {
+                HaltPhase::Call => (HaltPhase::Call, 5),
+                HaltPhase::Freeze => (HaltPhase::Call, 1),
+                other => (other, 0),
+            };
+            let halt = &mut header.halt;
+            halt.phase = stored.byte();
+            halt.tripped_at = now;
+            halt.call_ends_at = now + left;
+            halt.resolve_ends_at = now + i64::from(header.params.resolve_seconds);
+        });
     }
 
     /// Rewrites an actor's seat in a market.

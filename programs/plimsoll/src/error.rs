@@ -80,6 +80,8 @@ pub enum PlimsollError {
     MarketNotActive = 58,
     #[msg("the market account's lamports do not cover rent and the deposits of its seats")]
     SeatDepositMissing = 59,
+    #[msg("the market is not in a call, or its index is stale: nothing joins an auction there")]
+    NotInCall = 60,
     #[msg("the seat hint names no seat of this margin account")]
     WrongSeat = 70,
     #[msg("the margin account has a seat in this market already")]
@@ -112,6 +114,10 @@ pub enum PlimsollError {
     OrderNotExpired = 99,
     #[msg("the batch is empty or larger than allowed")]
     BatchSizeOutOfRange = 100,
+    #[msg("the book may cross in a call, but not an account with itself")]
+    OwnOrdersWouldCross = 101,
+    #[msg("a liquidation's interest in an auction is not its owner's to cancel")]
+    LiquidationInterest = 102,
     #[msg("the price account is not owned by the Pyth receiver")]
     FeedWrongOwner = 110,
     #[msg("the price account is not a PriceUpdateV2")]
@@ -215,6 +221,7 @@ impl From<EngineError> for PlimsollError {
             EngineError::OpenInterestCapExceeded => Self::OpenInterestCapExceeded,
             EngineError::MarketNotActive => Self::MarketNotActive,
             EngineError::SeatDepositMissing => Self::SeatDepositMissing,
+            EngineError::NotInCall => Self::NotInCall,
             EngineError::WrongSeat => Self::WrongSeat,
             EngineError::SeatAlreadyClaimed => Self::SeatAlreadyClaimed,
             EngineError::SeatNotEmpty => Self::SeatNotEmpty,
@@ -231,6 +238,8 @@ impl From<EngineError> for PlimsollError {
             EngineError::ExpiryInThePast => Self::ExpiryInThePast,
             EngineError::OrderNotExpired => Self::OrderNotExpired,
             EngineError::BatchSizeOutOfRange => Self::BatchSizeOutOfRange,
+            EngineError::OwnOrdersWouldCross => Self::OwnOrdersWouldCross,
+            EngineError::LiquidationInterest => Self::LiquidationInterest,
             EngineError::FeedWrongOwner => Self::FeedWrongOwner,
             EngineError::FeedMalformed => Self::FeedMalformed,
             EngineError::FeedWrongId => Self::FeedWrongId,

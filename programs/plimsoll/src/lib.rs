@@ -115,6 +115,18 @@ pub mod plimsoll {
         instructions::liquidate(ctx, shard)
     }
 
+    /// Takes a halted market through its auction and its reopening as far as the clock allows (spec §7), looking
+    /// at most at `steps_max` orders; anyone may, and nothing happens when there is nothing to do.
+    pub fn advance_halt(ctx: Context<AdvanceHalt>, steps_max: u16) -> Result<()> {
+        instructions::advance_halt(ctx, steps_max)
+    }
+
+    /// Puts an account below maintenance margin, after its credit, into the auction of a halted market with
+    /// reduce-only interest at its zero price, or takes it out again (spec §7); anyone may.
+    pub fn join_auction<'info>(ctx: Context<'info, Liquidate<'info>>, shard: u8) -> Result<()> {
+        instructions::join_auction(ctx, shard)
+    }
+
     /// Takes over up to `lots_max` lots of what a liquidation could not close in the book (spec §8).
     pub fn take_over<'info>(ctx: Context<'info, TakeOver<'info>>, lots_max: u64) -> Result<()> {
         instructions::take_over(ctx, lots_max)

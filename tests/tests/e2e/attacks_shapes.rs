@@ -294,7 +294,7 @@ fn attack_45_a_deposit_works_in_every_state_of_a_liquidation() {
         HaltPhase::Resolve,
     ] {
         let mut halted = world.clone();
-        halted.change_header(AVAX, |header| header.halt.phase = phase.byte());
+        halted.force_phase(AVAX, phase);
         deposits(&halted, "halted");
     }
     let mut stale = world.clone();
@@ -317,7 +317,7 @@ fn attack_13_nothing_is_closed_while_the_market_is_halted() {
     world.move_index(AVAX, 17_400);
     for phase in [HaltPhase::Call, HaltPhase::Freeze, HaltPhase::Uncross] {
         let mut halted = world.clone();
-        halted.change_header(AVAX, |header| header.halt.phase = phase.byte());
+        halted.force_phase(AVAX, phase);
         halted.assert_rejected(EngineError::IndexStale, |world| {
             world.liquidate("ann", AVAX)
         });
@@ -327,9 +327,7 @@ fn attack_13_nothing_is_closed_while_the_market_is_halted() {
         });
     }
     // Between the auction and the reopening losers are settled: no book, but takeover and tear-up.
-    world.change_header(AVAX, |header| {
-        header.halt.phase = HaltPhase::Resolve.byte();
-    });
+    world.force_phase(AVAX, HaltPhase::Resolve);
     let done = liquidated(&world.clone().liquidate("ann", AVAX).unwrap());
     assert_eq!(done.filled_lots, 0);
 }

@@ -129,10 +129,8 @@ fn cancel_works_on_a_stale_index_in_a_halt_and_in_a_reduce_only_market() {
     let mut world = world();
     let placed = place(&mut world, "ann", bid(19_000, 7));
     world.advance(100_000);
-    world.change_header(AVAX, |header| {
-        header.halt.phase = HaltPhase::Freeze.byte();
-        header.status = 2;
-    });
+    world.force_phase(AVAX, HaltPhase::Call);
+    world.change_header(AVAX, |header| header.status = 2);
     world
         .cancel("ann", AVAX, placed.order, placed.sequence)
         .unwrap();

@@ -1,5 +1,6 @@
 //! Repayment, interest, write-off, liens.
 
+use plimsoll_engine::state::HaltPhase;
 use plimsoll_testkit::events::{
     CreditRepaid, CreditWrittenOff, InterestAccrued, LienCollected, RedemptionPaid,
 };
@@ -72,7 +73,7 @@ fn repayment_of_nothing_is_rejected() {
 fn a_repayment_works_with_a_stale_index_and_in_a_halt() {
     let mut world = drawn(|_| {});
     world.advance(10_000);
-    world.change_header(AVAX, |header| header.halt.phase = 2);
+    world.force_phase(AVAX, HaltPhase::Freeze);
     world.repay("uma", "ann", "friend", 5_000).unwrap();
     assert_sound(&world);
 }
@@ -127,7 +128,7 @@ fn cash_pays_no_lender_on_a_stale_index_in_a_halt_or_out_of_unaged_gains() {
         world.repay_from_cash("uma", "ann", "ann", 5)
     });
     let mut halted = world.clone();
-    halted.change_header(AVAX, |header| header.halt.phase = 1);
+    halted.force_phase(AVAX, HaltPhase::Call);
     halted.assert_rejected(EngineError::MarketHalted, |world| {
         world.repay_from_cash("uma", "ann", "ann", 5)
     });
@@ -275,7 +276,7 @@ fn a_lien_leaves_initial_margin_in_the_account_and_waits_in_a_halt() {
     world.place("ann", AVAX, bid(15_000, 100)).unwrap();
     let free = risk(&world, "ann").free_collateral();
     let mut halted = world.clone();
-    halted.change_header(AVAX, |header| header.halt.phase = 1);
+    halted.force_phase(AVAX, HaltPhase::Call);
     halted.assert_rejected(EngineError::MarketHalted, |world| {
         world.collect_lien("uma", "ann")
     });

@@ -139,8 +139,8 @@ fn deposit_succeeds_while_the_index_is_stale() {
 #[test]
 fn deposit_succeeds_in_a_halt_under_a_lien_on_credit_and_in_a_reduce_only_market() {
     let mut world = world();
+    world.force_phase("AVAX", HaltPhase::Freeze);
     world.change_header("AVAX", |header| {
-        header.halt.phase = HaltPhase::Freeze.byte();
         header.status = 2;
         header.guardian_until = i64::MAX;
     });

@@ -5,7 +5,7 @@ use plimsoll_client::errors::{describe, from_code};
 use plimsoll_testkit::EngineError;
 
 /// Append, never change.
-const FROZEN: [(u32, &str); 83] = [
+const FROZEN: [(u32, &str); 86] = [
     (6_000, "Overflow"),
     (6_001, "WrongAccount"),
     (6_002, "NotAuthorized"),
@@ -43,6 +43,7 @@ const FROZEN: [(u32, &str); 83] = [
     (6_057, "OpenInterestCapExceeded"),
     (6_058, "MarketNotActive"),
     (6_059, "SeatDepositMissing"),
+    (6_060, "NotInCall"),
     (6_070, "WrongSeat"),
     (6_071, "SeatAlreadyClaimed"),
     (6_072, "SeatNotEmpty"),
@@ -59,6 +60,8 @@ const FROZEN: [(u32, &str); 83] = [
     (6_098, "ExpiryInThePast"),
     (6_099, "OrderNotExpired"),
     (6_100, "BatchSizeOutOfRange"),
+    (6_101, "OwnOrdersWouldCross"),
+    (6_102, "LiquidationInterest"),
     (6_110, "FeedWrongOwner"),
     (6_111, "FeedMalformed"),
     (6_112, "FeedWrongId"),

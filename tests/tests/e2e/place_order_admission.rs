@@ -8,13 +8,8 @@ use super::place_order_rejections::{rejected, world, AVAX, CASH};
 #[test]
 fn order_in_a_halted_market_is_rejected() {
     let mut world = world();
-    for phase in [
-        HaltPhase::Call,
-        HaltPhase::Freeze,
-        HaltPhase::Uncross,
-        HaltPhase::Resolve,
-    ] {
-        world.change_header(AVAX, |header| header.halt.phase = phase.byte());
+    for phase in [HaltPhase::Freeze, HaltPhase::Uncross, HaltPhase::Resolve] {
+        world.force_phase(AVAX, phase);
         rejected(&mut world, "cat", bid(20_000, 1), EngineError::MarketHalted);
         let reducing = ask(20_000, 1).reduce_only();
         rejected(&mut world, "bob", reducing, EngineError::MarketHalted);

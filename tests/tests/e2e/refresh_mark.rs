@@ -155,7 +155,7 @@ fn one_of_two_newer_feeds_leaves_the_index_and_a_majority_moves_it() {
 #[test]
 fn index_goes_on_in_a_halt_and_the_mark_is_the_index() {
     let mut world = world();
-    world.change_header(AVAX, |header| header.halt.phase = HaltPhase::Call.byte());
+    world.force_phase(AVAX, HaltPhase::Call);
     world.move_index(AVAX, 20_500);
     let prices = world.market(AVAX).header.prices;
     assert_eq!(prices.mark, prices.index);

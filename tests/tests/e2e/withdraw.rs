@@ -123,7 +123,7 @@ fn withdrawal_in_a_halt_is_refused_to_holders_there_and_to_nobody_else() {
     world.trader("cat", CASH, &["AVAX"]);
     world.trader("dan", CASH, &["AVAX"]);
     world.place("dan", "AVAX", bid(19_000, 1)).unwrap();
-    world.change_header("AVAX", |header| header.halt.phase = HaltPhase::Call.byte());
+    world.force_phase("AVAX", HaltPhase::Call);
     for holder in ["ann", "bob", "dan"] {
         world.assert_rejected(EngineError::MarketHalted, |world| world.withdraw(holder, 5));
     }

@@ -105,6 +105,7 @@ impl PreviewShown {
             _ if placed.cancelled_lots == 0 => None,
             StopReason::StepsExhausted => Some("it met as many orders as one order may"),
             StopReason::SelfTrade => Some("it met an order of the same owner"),
+            StopReason::Band => Some("the next fill would print outside the velocity band"),
             StopReason::Filled | StopReason::NoCross => Some("nothing more crosses"),
         };
         let fills = found.plan.fills().map(|fill| FillShown {

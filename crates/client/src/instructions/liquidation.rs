@@ -1,5 +1,6 @@
 //! Liquidation, takeover, tear-up, and what loss events leave.
 
+use anchor_lang::InstructionData;
 use plimsoll::{accounts, instruction};
 use plimsoll_engine::state::MarginAccount;
 use solana_instruction::{AccountMeta, Instruction};
@@ -46,6 +47,22 @@ impl Liquidation<'_> {
     /// `liquidate`: a draw goes through custody shard `shard`; orders leave the books of the market and of
     /// those in `cancelled`.
     pub fn liquidate(&self, shard: u8, cancelled: &[Pubkey]) -> Instruction {
+        let data = instruction::Liquidate { shard };
+        self.with_credit(&data, shard, cancelled)
+    }
+
+    /// `join_auction` of the market, which is halted; otherwise as `liquidate`.
+    pub fn join_auction(&self, shard: u8, cancelled: &[Pubkey]) -> Instruction {
+        let data = instruction::JoinAuction { shard };
+        self.with_credit(&data, shard, cancelled)
+    }
+
+    fn with_credit(
+        &self,
+        data: &impl InstructionData,
+        shard: u8,
+        cancelled: &[Pubkey],
+    ) -> Instruction {
         let credit = self.credit.as_ref();
         let accounts = accounts::Liquidate {
             exchange: self.addresses.exchange,
@@ -59,8 +76,7 @@ impl Liquidation<'_> {
             custody_shard: credit.map(|_| self.addresses.custody_shard(shard)),
             token_program: credit.map(|_| self.addresses.token_program),
         };
-        let data = instruction::Liquidate { shard };
-        self.with_others(build(&self.addresses.program, &accounts, &data), cancelled)
+        self.with_others(build(&self.addresses.program, &accounts, data), cancelled)
     }
 
     /// `take_over` by a taker, whose owner or delegate signs.

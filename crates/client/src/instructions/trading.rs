@@ -106,6 +106,16 @@ pub fn remove_expired_order(
     )
 }
 
+/// `advance_halt`: at most `steps_max` orders of a halted market's auction.
+pub fn advance_halt(addresses: &ExchangeAddresses, market: Pubkey, steps_max: u16) -> Instruction {
+    let accounts = accounts::AdvanceHalt {
+        market,
+        mark: addresses.mark(&market),
+    };
+    let data = instruction::AdvanceHalt { steps_max };
+    build(&addresses.program, &accounts, &data)
+}
+
 /// `refresh_mark` with one to three price accounts.
 pub fn refresh_mark(
     addresses: &ExchangeAddresses,

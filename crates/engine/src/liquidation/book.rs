@@ -5,6 +5,7 @@ use super::price::{lots_for, size_at, Reduction};
 use super::{zero_price, Leg, Standing, ZeroPrice};
 use crate::book::arena::{self, MarketMut};
 use crate::error::Result;
+use crate::halt::{self, Cause, Trip};
 use crate::math;
 use crate::place::{
     self, Execution, FeesTo, MatchPlan, OrderRequest, SelfTrade, StopReason, Taking, TimeInForce,
@@ -19,14 +20,19 @@ use crate::Env;
 /// Orders of the account that one call takes off the books.
 pub const CANCELS_MAX: u8 = 64;
 
-/// Takes up to `limit` of the account's orders in a market off the book; returns how many.
+/// Takes up to `limit` of the account's orders in a market off the book; returns how many. A book that stands
+/// still for an auction keeps them until it is over.
 pub fn cancel_orders(
     market: &mut MarketMut<'_>,
     leg: &Leg,
     address: &Pubkey,
     which: Which,
     limit: u8,
+    env: &Env,
 ) -> Result<u8> {
+    if halt::admit_book_change(market.header, env).is_err() {
+        return Ok(0);
+    }
     Ok(place::cancel_all(market, leg.seat, address, which, limit)?.0)
 }
 
@@ -46,6 +52,8 @@ pub struct BookStep {
     pub book_ended: bool,
     /// All that the step asked for was closed, the last step of matching not being used up.
     pub satisfied: bool,
+    /// The next fill would have printed outside the band: the market halts, and the account joins its auction.
+    pub trip: Option<Trip>,
 }
 
 /// An IOC at the zero price or better, sized anew at every price it meets, so that it closes no more than
@@ -113,6 +121,9 @@ pub fn reduce_in_book(
         satisfied: plan.stop == StopReason::Filled && plan.filled_lots != 0,
         ..BookStep::default()
     };
+    if plan.stop == StopReason::Band {
+        step.trip = Some(halt::trip(market.header, Cause::Trade, env));
+    }
     if plan.steps().is_empty() {
         return Ok(step);
     }

@@ -1,13 +1,14 @@
 //! The legs of an account as liquidation sees them.
 
-use crate::book::arena::MarketRef;
+use crate::book::arena::{self, MarketRef};
 use crate::error::{EngineError, Result};
+use crate::halt;
 use crate::math;
 use crate::position::{self, Holding};
 use crate::risk::{self, LegRisk, Resting};
 use crate::seats::entry_seat;
 use crate::state::{
-    HaltPhase, MarginAccount, MarketStatus, Pubkey, Seat, MARGIN_ENTRIES_MAX, SIDE_SHORT,
+    HaltPhase, MarginAccount, MarketStatus, Pubkey, Seat, MARGIN_ENTRIES_MAX, NIL, SIDE_SHORT,
 };
 use crate::units::PriceQ32;
 
@@ -20,7 +21,7 @@ pub struct Leg {
     /// Block of the seat.
     pub seat: u32,
     pub held: Holding,
-    /// Resting orders.
+    /// Resting orders, without its interest in an auction.
     pub orders: u8,
     /// Q.32.
     pub mark: PriceQ32,
@@ -30,6 +31,31 @@ pub struct Leg {
     pub closable: bool,
     /// The same, and its book trades.
     pub matching: bool,
+    /// Its index is fresh, and its next auction takes interest.
+    pub calling: bool,
+}
+
+/// Orders of a seat that are not a liquidation's interest in an auction.
+#[inline(always)]
+fn ordinary_orders(market: &MarketRef<'_>, seat: &Seat, phase: HaltPhase) -> Result<u8> {
+    if seat.orders == 0 || matches!(phase, HaltPhase::Continuous | HaltPhase::Resolve) {
+        return Ok(seat.orders);
+    }
+    without_interest(market, seat)
+}
+
+#[cold]
+#[inline(never)]
+fn without_interest(market: &MarketRef<'_>, seat: &Seat) -> Result<u8> {
+    let (mut orders, mut cursor) = (0_u8, seat.first_order);
+    while cursor != NIL {
+        let order = arena::order(market.blocks, cursor)?;
+        if order.liquidation == 0 {
+            orders = orders.saturating_add(1);
+        }
+        cursor = order.seat_next;
+    }
+    Ok(orders)
 }
 
 impl Leg {
@@ -46,7 +72,7 @@ impl Leg {
         let named = account.entries().get(entry).ok_or(EngineError::WrongSeat)?;
         let seat = entry_seat(account, entry, market.blocks, address)?;
         let held = position::held(market, seat)?;
-        let phase = header.halt.phase;
+        let phase = halt::phase(header, now);
         let live =
             risk::index_is_fresh(header, now) && header.status != MarketStatus::Pending.byte();
         let leg = Self {
@@ -54,12 +80,12 @@ impl Leg {
             market: named.market,
             seat: named.seat,
             held,
-            orders: seat.orders,
+            orders: ordinary_orders(market, seat, phase)?,
             mark: PriceQ32(header.prices.mark),
             risk: risk::leg(header, held, &Resting::from(seat), now)?,
-            closable: live
-                && (phase == HaltPhase::Continuous.byte() || phase == HaltPhase::Resolve.byte()),
-            matching: live && phase == HaltPhase::Continuous.byte(),
+            closable: live && matches!(phase, HaltPhase::Continuous | HaltPhase::Resolve),
+            matching: live && phase == HaltPhase::Continuous,
+            calling: live && matches!(phase, HaltPhase::Call | HaltPhase::Freeze),
         };
         Ok((leg, seat))
     }

@@ -12,7 +12,7 @@ mod tests;
 
 pub use book::{cancel_orders, reduce_in_book, BookStep, CANCELS_MAX};
 pub use legs::{Leg, Legs};
-pub use price::{zero_price, Charge, ZeroPrice};
+pub use price::{auction_size, zero_price, Charge, ZeroPrice};
 pub use takeover::{take_over, takeover_terms, TakenOver, TakeoverTerms, Taker};
 pub use tear_up::{close_remainder, tear_up};
 

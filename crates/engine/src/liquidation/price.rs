@@ -21,6 +21,14 @@ pub enum Charge {
 }
 
 impl Charge {
+    /// By rate, as the market's parameters have it.
+    pub fn rate(params: &MarketParams) -> Self {
+        Self::Rate {
+            fee_ppm: u64::from(params.taker_fee_ppm),
+            contribution_ppm: u64::from(params.liquidation_contribution_ppm),
+        }
+    }
+
     /// (whole charge, the contribution in it) for a cash flow and its base atoms, rounded up (R13).
     pub fn of(&self, cash: u64, base: u64) -> Result<(u64, u64)> {
         match *self {
@@ -95,11 +103,7 @@ pub fn zero_price(
         let fee = math::mul_ppm_floor(mark, fee_ppm)?;
         (mark, Charge::PerAtom(fee.min(k)))
     } else {
-        let charge = Charge::Rate {
-            fee_ppm,
-            contribution_ppm,
-        };
-        (price, charge)
+        (price, Charge::rate(params))
     };
     let sizes = params.lot_sizes();
     let price = PriceQ32(price.min(PRICE_Q32_MAX));
@@ -168,6 +172,21 @@ pub(super) fn size_at(
         .ok_or(EngineError::Overflow)?
         .div_ceil(denominator);
     Ok(u64::try_from(size).unwrap_or(u64::MAX).min(state.size))
+}
+
+/// Lots of a leg that bring its account to the target at the mark: what it brings to an auction.
+pub fn auction_size(params: &MarketParams, leg: &Leg, standing: &Standing) -> Result<u64> {
+    if leg.size() == 0 {
+        return Ok(0);
+    }
+    let state = Reduction {
+        size: leg.size(),
+        leg_margin: leg.risk.maintenance_margin,
+        margin: standing.maintenance_margin,
+        amount: standing.sized_by(),
+    };
+    let size = size_at(leg, &state, leg.mark, &Charge::rate(params))?;
+    Ok(lots_for(params, size, leg.size(), u64::MAX))
 }
 
 /// Whole lots for `size` base atoms of `held`: rounded up, at most `most`; a remainder under the smallest

@@ -213,6 +213,7 @@ fn reduce(desk: &mut Desk, account: usize) -> Result<BookStep> {
         &address_of(account),
         Which::All,
         CANCELS_MAX,
+        &env,
     )?;
     let step = reduce_in_book(&mut state, &leg, &standing, &env, &mut plan);
     desk.plan = plan;

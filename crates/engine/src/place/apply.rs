@@ -7,8 +7,9 @@ use crate::epochs;
 use crate::error::Result;
 use crate::math;
 use crate::position::{self, SeatFill};
-use crate::state::{MarketCash, MarketHeader};
+use crate::state::MarketCash;
 use crate::units::{BaseLots, PriceQ32, Ticks};
+use crate::velocity;
 use crate::window::Widths;
 use crate::Env;
 
@@ -96,17 +97,6 @@ fn apply_step(
     }
 }
 
-/// Whether the volume traded in the short window is enough for prints to enter the windows: dust across
-/// a wide spread must not (spec §7).
-fn trades_count(header: &MarketHeader, widths: Widths, now: i64) -> Result<bool> {
-    let share = u64::from(header.params.trip_volume_moved_ppm);
-    let enough = math::mul_ppm_ceil(header.open_interest(), share)?;
-    let lots = header.windows.volume(widths, now);
-    // More than 64 bits is beyond every share of open interest; applying cannot fail.
-    let traded = header.params.lot_sizes().base_atoms(BaseLots(lots));
-    Ok(traded.unwrap_or(u64::MAX) >= enough)
-}
-
 /// Books fees where they will be swept to.
 pub(crate) fn book_fees(cash: &mut MarketCash, fees: u64, fees_to: FeesTo) -> Result<()> {
     match fees_to {
@@ -147,7 +137,9 @@ fn record_trades(
     header
         .windows
         .record_volume(widths, plan.filled_lots, env.now);
-    if trades_count(header, widths, env.now)? {
+    // Dust across a wide spread must not enter the windows (spec §7).
+    let volume = header.windows.volume(widths, env.now);
+    if velocity::qualifies(header, volume, header.params.trip_volume_moved_ppm) {
         header.windows.observe_trade(widths, price.0, env.now);
     }
     let fills = u64::try_from(plan.fills().count()).unwrap_or(0);

@@ -125,7 +125,7 @@ pub(super) fn open_interest_after(
 }
 
 /// Change of max(base, 0) by buying or selling `size`.
-fn longs_rise(side: OrderSide, base: i64, size: u64) -> Result<i64> {
+pub(crate) fn longs_rise(side: OrderSide, base: i64, size: u64) -> Result<i64> {
     let size = math::signed(size)?;
     let after = match side {
         OrderSide::Bid => math::add_signed(base, size)?,

@@ -1,11 +1,12 @@
 //! Taking orders off the book: by hint, by client id, all of a seat, or once expired.
-//! None of these needs a price, a margin check or an open market: cancels are never refused (spec §7).
+//! None of these needs a price or a margin check. A book that stands still for an auction refuses them for
+//! seconds (`halt::admit_book_change`, spec §7); nothing else does.
 
 use super::MATCH_STEPS_MAX;
 use crate::book::arena::{self, MarketMut};
 use crate::book::orders;
 use crate::error::{EngineError, Result};
-use crate::state::{OrderSide, Pubkey, NIL};
+use crate::state::{HaltPhase, MarketHeader, Order, OrderSide, Pubkey, NIL};
 use crate::Env;
 
 /// An order that left the book.
@@ -48,7 +49,19 @@ pub fn cancel(
     if order.seat != seat_index || order.sequence != sequence {
         return Err(EngineError::WrongOrder);
     }
+    if lives(market.header, order) {
+        return Err(EngineError::LiquidationInterest);
+    }
     take(market, index)
+}
+
+/// Whether an order is a liquidation's interest in an auction that is still to come or runs: nobody's to
+/// cancel (spec §7).
+#[inline(always)]
+fn lives(header: &MarketHeader, order: &Order) -> bool {
+    order.liquidation != 0
+        && (header.halt.phase == HaltPhase::Call.byte()
+            || header.halt.phase == HaltPhase::Uncross.byte())
 }
 
 /// Cancels the newest order of the seat with that client id; walks at most the seat's order slots.
@@ -61,7 +74,7 @@ pub fn cancel_by_client_id(
     let mut cursor = arena::seat_of(market.blocks, seat_index, owner)?.first_order;
     while cursor != NIL {
         let order = arena::order(market.blocks, cursor)?;
-        if order.client_id == client_id {
+        if order.client_id == client_id && !lives(market.header, order) {
             return take(market, cursor);
         }
         cursor = order.seat_next;
@@ -69,7 +82,7 @@ pub fn cancel_by_client_id(
     Err(EngineError::UnknownClientId)
 }
 
-/// Which orders of a seat [`cancel_all`] takes.
+/// Which orders of a seat [`cancel_all`] takes; never a liquidation's interest in an auction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Which {
     All,
@@ -90,10 +103,8 @@ pub fn cancel_all(
     let (mut count, mut lots) = (0_u8, 0_u64);
     while count < limit && cursor != NIL {
         let order = arena::order(market.blocks, cursor)?;
-        let (index, stays) = (
-            cursor,
-            which == Which::NotReduceOnly && order.reduce_only != 0,
-        );
+        let kept = which == Which::NotReduceOnly && order.reduce_only != 0;
+        let (index, stays) = (cursor, kept || lives(market.header, order));
         cursor = order.seat_next;
         if !stays {
             lots = lots.saturating_add(take(market, index)?.lots);

@@ -21,11 +21,13 @@ pub use request::{OrderRequest, Placed, SelfTrade, TimeInForce, Trader};
 pub(crate) use apply::{apply, book_fees, Execution, FeesTo};
 pub(crate) use plan::{plan, Taking};
 
+pub(crate) use becoming::longs_rise;
 use becoming::{open_interest_after, Becoming};
 
 use crate::book::arena::{self, MarketMut};
 use crate::book::orders::{self, NewOrder};
 use crate::error::{EngineError, Result};
+use crate::halt::{self, Cause};
 use crate::math;
 use crate::position::{self, Holding};
 use crate::risk::{self, AccountRisk, Resting};
@@ -44,24 +46,38 @@ pub fn place(
     env: &Env,
     plan: &mut MatchPlan,
 ) -> Result<Placed> {
-    check_request(market.header, request, env)?;
+    let calling = check_request(market.header, request, env)?;
     let seat = *arena::seat_of(market.blocks, seat_index, &trader.account)?;
     let held = position::held(&market.as_ref(), &seat)?;
     let lots = lots_to_place(market.header, request, held)?;
-    plan::plan(
-        &market.as_ref(),
-        &seat,
-        request,
-        lots,
-        &mut plan::Ordinary,
-        env,
-        plan,
-    )?;
-    let resting_lots = if request.time_in_force.rests() {
+    if calling && !request.time_in_force.post_only() {
+        plan.rest_whole(lots, request.price.0);
+    } else {
+        plan::plan(
+            &market.as_ref(),
+            &seat,
+            request,
+            lots,
+            &mut plan::Ordinary,
+            env,
+            plan,
+        )?;
+    }
+    let mut resting_lots = if request.time_in_force.rests() {
         plan.remaining()
     } else {
         0
     };
+    // Only here may the book come to cross: but nobody with itself.
+    if (calling || plan.stop == StopReason::Band)
+        && resting_lots != 0
+        && crosses_own(&market.as_ref(), &seat, request.side, plan.rest_price)?
+    {
+        if calling {
+            return Err(EngineError::OwnOrdersWouldCross);
+        }
+        resting_lots = 0;
+    }
     let slots = usize::from(seat.order_slots).saturating_add(plan.own_removed(seat_index));
     if resting_lots != 0 && usize::from(seat.orders) >= slots {
         return Err(EngineError::OrderSlotsFull);
@@ -78,11 +94,48 @@ pub fn place(
         resting_lots: becomes.resting_lots,
         fees_to: FeesTo::Exchange,
     };
-    apply(market, seat_index, request, plan, &execution, env)
+    let mut placed = apply(market, seat_index, request, plan, &execution, env)?;
+    if calling {
+        halt::admit_book_change(market.header, env)?;
+    } else if plan.stop == StopReason::Band && resting_lots != 0 {
+        placed.trip = Some(halt::trip(market.header, Cause::Trade, env));
+    }
+    Ok(placed)
 }
 
-/// Prices, sizes and what the market's state admits.
-fn check_request(header: &MarketHeader, request: &OrderRequest, env: &Env) -> Result<()> {
+/// Whether an order of the seat's own rests at `price` or beyond on the other side. The extremes rule it out
+/// for most; they only ever widen, so the orders decide.
+#[inline(never)]
+fn crosses_own(
+    market: &arena::MarketRef<'_>,
+    seat: &Seat,
+    side: OrderSide,
+    price: u64,
+) -> Result<bool> {
+    let meets = |other: u64| match side {
+        OrderSide::Bid => other <= price,
+        OrderSide::Ask => other >= price,
+    };
+    let (opposite_lots, extreme) = match side {
+        OrderSide::Bid => (seat.ask_lots, seat.ask_low),
+        OrderSide::Ask => (seat.bid_lots, seat.bid_high),
+    };
+    if opposite_lots == 0 || !meets(extreme) {
+        return Ok(false);
+    }
+    let mut cursor = seat.first_order;
+    while cursor != crate::state::NIL {
+        let order = arena::order(market.blocks, cursor)?;
+        if order.side == side.opposite().byte() && meets(order.price) {
+            return Ok(true);
+        }
+        cursor = order.seat_next;
+    }
+    Ok(false)
+}
+
+/// Prices, sizes and what the market's state admits. True in a call: what rests then rests without matching.
+fn check_request(header: &MarketHeader, request: &OrderRequest, env: &Env) -> Result<bool> {
     if request.price.0 == 0 || request.price.0 > TICKS_MAX {
         return Err(EngineError::PriceOutOfRange);
     }
@@ -100,19 +153,21 @@ fn check_request(header: &MarketHeader, request: &OrderRequest, env: &Env) -> Re
     if header.status == MarketStatus::Pending.byte() {
         return Err(EngineError::MarketNotActive);
     }
-    if header.halt.phase != HaltPhase::Continuous.byte() {
-        return Err(EngineError::MarketHalted);
-    }
+    let calling = match halt::phase(header, env.now) {
+        HaltPhase::Continuous => false,
+        HaltPhase::Call if request.time_in_force.rests() => true,
+        _ => return Err(EngineError::MarketHalted),
+    };
     if request.reduce_only {
-        return Ok(());
+        return Ok(calling);
     }
     if header.status == MarketStatus::ReduceOnly.byte() || header.guardian_until > env.now {
         return Err(EngineError::MarketReduceOnly);
     }
-    if !risk::index_is_fresh(header, env.now) || header.halt.reopened_reduce_only != 0 {
+    if !risk::index_is_fresh(header, env.now) {
         return Err(EngineError::IndexStale);
     }
-    Ok(())
+    Ok(calling)
 }
 
 /// A reduce-only order is clipped to the whole lots of the position it reduces. It and a full close may

@@ -9,6 +9,7 @@ use crate::math;
 use crate::position;
 use crate::state::{Order, OrderSide, Seat, NIL};
 use crate::units::{BaseLots, Ticks};
+use crate::velocity::{self, Band};
 use crate::Env;
 
 /// Most resting orders that one order may touch.
@@ -62,6 +63,8 @@ pub enum StopReason {
     StepsExhausted,
     /// Met an order of the same owner under `CancelTaker`.
     SelfTrade,
+    /// The next fill would print outside the short band on a volume that trips (spec §7).
+    Band,
 }
 
 /// Steps in order of priority, and their sums.
@@ -128,7 +131,7 @@ impl MatchPlan {
     pub fn remaining(&self) -> u64 {
         match self.stop {
             StopReason::StepsExhausted | StopReason::SelfTrade => 0,
-            StopReason::Filled | StopReason::NoCross => self.open(),
+            StopReason::Filled | StopReason::NoCross | StopReason::Band => self.open(),
         }
     }
 
@@ -137,6 +140,12 @@ impl MatchPlan {
         self.lots
             .saturating_sub(self.filled_lots)
             .saturating_sub(self.decremented_lots)
+    }
+
+    /// Whether the order comes to rest whole, without matching: in a call.
+    pub(super) fn rest_whole(&mut self, lots: u64, price: u64) {
+        self.reset(lots, price);
+        self.stop = StopReason::NoCross;
     }
 
     /// Orders of the taker's own seat that leave the book: expired ones too.
@@ -208,6 +217,7 @@ pub(crate) fn plan<T: Taking>(
     plan: &mut MatchPlan,
 ) -> Result<()> {
     plan.reset(lots, request.price.0);
+    let mut band = None;
     let steps_max = usize::from(request.steps_max).min(MATCH_STEPS_MAX);
     let mut cursor = orders::tree_of(market.header, request.side.opposite()).best;
     while plan.open() != 0 {
@@ -242,7 +252,14 @@ pub(crate) fn plan<T: Taking>(
                         break;
                     }
                 }
-                fill(market, request.side, cursor, resting, maker, plan)?;
+                let met = Met {
+                    order: cursor,
+                    resting,
+                    maker,
+                };
+                if !fill(market, request.side, &met, &mut band, env, plan)? {
+                    break;
+                }
             }
         }
         cursor = resting.next;
@@ -315,29 +332,52 @@ fn self_trade(
     Ok(true)
 }
 
+/// A resting order that the taker meets, and its seat.
+struct Met<'a> {
+    order: u32,
+    resting: &'a Order,
+    maker: &'a Seat,
+}
+
+/// False when the taker is to stop.
+#[inline(always)]
 fn fill(
     market: &MarketRef<'_>,
     side: OrderSide,
-    cursor: u32,
-    resting: &Order,
-    maker: &Seat,
+    met: &Met<'_>,
+    band: &mut Option<Band>,
+    env: &Env,
     plan: &mut MatchPlan,
-) -> Result<()> {
+) -> Result<bool> {
     let header = market.header;
+    let (cursor, resting, maker) = (met.order, met.resting, met.maker);
     let mut lots = plan.open().min(resting.lots);
     let mut removes = lots == resting.lots;
     let behind = epochs::is_behind(header, maker);
     if behind && position::held(market, maker).is_err() {
-        return plan.push(removal(StepKind::SeatBehind, cursor, resting));
+        plan.push(removal(StepKind::SeatBehind, cursor, resting))?;
+        return Ok(true);
     }
     if resting.reduce_only != 0 {
         let room = reducible_lots(market, side, resting.seat, maker, plan)?;
         if room == 0 {
-            return plan.push(removal(StepKind::NothingToReduce, cursor, resting));
+            plan.push(removal(StepKind::NothingToReduce, cursor, resting))?;
+            return Ok(true);
         }
         if room <= lots {
             lots = room;
             removes = true;
+        }
+    }
+    let band = match band {
+        Some(band) => band,
+        None => band.insert(Band::of(header, env.now)?),
+    };
+    if !band.holds(resting.price) {
+        let volume = plan.filled_lots.saturating_add(lots);
+        if velocity::stops(header, volume, env.now) {
+            plan.stop = StopReason::Band;
+            return Ok(false);
         }
     }
     let cash = header
@@ -358,7 +398,8 @@ fn fill(
         sequence: resting.sequence,
         quote: cash,
         maker_fee: math::mul_ppm_ceil(cash, u64::from(header.params.maker_fee_ppm))?,
-    })
+    })?;
+    Ok(true)
 }
 
 /// Whole lots that a reduce-only maker may still give up after the fills planned so far.

@@ -1,6 +1,7 @@
 //! What an order asks for, who asks, and what became of it.
 
 use crate::error::{EngineError, Result};
+use crate::halt::Trip;
 use crate::risk::{AccountCash, LegRisk};
 use crate::state::{OrderSide, Pubkey};
 use crate::units::{BaseLots, Ticks};
@@ -108,4 +109,6 @@ pub struct Placed {
     pub taker_fee: u64,
     pub resting_lots: u64,
     pub cancelled_lots: u64,
+    /// The halt that the order has tripped.
+    pub trip: Option<Trip>,
 }

@@ -1,4 +1,4 @@
-//! The velocity halt's state (spec §7). Written by the halt's own transitions only.
+//! The velocity halt's state (spec §7). Written by `halt` and `auction` only.
 
 use bytemuck::{Pod, Zeroable};
 
@@ -8,6 +8,7 @@ use bytemuck::{Pod, Zeroable};
 pub enum HaltPhase {
     Continuous = 0,
     Call = 1,
+    /// Never stored: the last seconds of a call, told by the clock.
     Freeze = 2,
     Uncross = 3,
     Resolve = 4,
@@ -19,6 +20,70 @@ impl HaltPhase {
     pub const fn byte(self) -> u8 {
         self as u8
     }
+
+    /// From a byte of an account; what is unknown counts as a call, in which nothing trades.
+    pub const fn from_byte(byte: u8) -> Self {
+        match byte {
+            0 => Self::Continuous,
+            2 => Self::Freeze,
+            3 => Self::Uncross,
+            4 => Self::Resolve,
+            _ => Self::Call,
+        }
+    }
+}
+
+/// How far the auction of a halt has come, while the market is in UNCROSS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum AuctionStep {
+    /// Matching both sides to find the last bid and ask that trade.
+    Matching = 0,
+    /// Summing the two levels around the change of sign.
+    Levels = 1,
+    /// Filling at the price that is fixed.
+    Filling = 2,
+}
+
+impl AuctionStep {
+    /// The byte as stored.
+    #[allow(clippy::as_conversions)]
+    pub const fn byte(self) -> u8 {
+        self as u8
+    }
+}
+
+/// Buckets of the halted time of the last `halt_budget_seconds`.
+pub const BUDGET_BUCKETS: usize = 8;
+
+/// Halted seconds by the time at which the halt ended, in buckets of ⌈budget seconds / 7⌉.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[cfg_attr(feature = "idl-build", derive(anchor_lang::AnchorSerialize))]
+#[repr(C)]
+pub struct HaltBudget {
+    /// Number of the newest bucket: ⌊unix seconds / width⌋.
+    pub running: i64,
+    pub seconds: [u16; BUDGET_BUCKETS],
+    /// Those of halts that a trade tripped.
+    pub trade_seconds: [u16; BUDGET_BUCKETS],
+}
+
+/// A walk of the auction over both sides of the book, resumed from call to call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[cfg_attr(feature = "idl-build", derive(anchor_lang::AnchorSerialize))]
+#[repr(C)]
+pub struct AuctionWalk {
+    /// Orders that come next; the end of a side is block 0.
+    pub bid: u32,
+    pub ask: u32,
+    /// Lots of them that are not matched; of [`AuctionStep::Levels`] the sum of the level.
+    pub bid_left: u64,
+    pub ask_left: u64,
+    /// Prices of the last orders that were matched, ticks.
+    pub last_bid: u64,
+    pub last_ask: u64,
+    /// Lots matched; once the price is fixed, those still to be filled.
+    pub lots: u64,
 }
 
 /// Where a market stands between a trip and its reopening.
@@ -26,10 +91,10 @@ impl HaltPhase {
 #[cfg_attr(feature = "idl-build", derive(anchor_lang::AnchorSerialize))]
 #[repr(C)]
 pub struct HaltState {
-    /// [`HaltPhase`].
+    /// [`HaltPhase`] as last written; `halt::phase` tells the one that the clock has reached.
     pub phase: u8,
-    /// 1 while reopened with a stale index: only reducing orders.
-    pub reopened_reduce_only: u8,
+    /// [`AuctionStep`].
+    pub step: u8,
     /// Trips in a row, each doubling the call.
     pub escalation: u8,
     /// What tripped it: 1 index, 2 mark, 3 trade.
@@ -38,26 +103,18 @@ pub struct HaltState {
     /// Halts so far.
     pub sequence: u64,
     pub tripped_at: i64,
-    pub phase_ends_at: i64,
-    /// First slot in which the freeze may end.
-    pub phase_ends_slot: u64,
+    pub call_ends_at: i64,
+    /// First slot in which the auction's price may be fixed: the book has then stood still for two slots.
+    pub uncross_slot: u64,
+    /// End of RESOLVE, once the auction is over.
+    pub resolve_ends_at: i64,
     pub reopened_at: i64,
-    /// Price of the auction, Q.32 and ticks, once fixed.
+    /// Index when the auction's price was fixed, Q.32.
+    pub reference: u64,
+    /// Price of the last auction, ticks; zero: nothing crossed.
     pub auction_price: u64,
-    pub auction_ticks: u64,
-    /// Lots still to be filled on each side at the auction price.
-    pub auction_bid_lots: u64,
-    pub auction_ask_lots: u64,
-    /// Reference of the reopened market, Q.32.
-    pub reference_price: u64,
-    /// Start of the running budget period and the halted seconds in it: all, and those tripped by trades.
-    pub budget_started_at: i64,
-    pub budget_seconds: u64,
-    pub budget_trade_seconds: u64,
-    /// The period before, for the rolling bound.
-    pub budget_previous_seconds: u64,
-    pub budget_previous_trade_seconds: u64,
     /// Halted seconds since the market was created.
     pub halted_seconds_total: u64,
-    pub reserved: [u64; 4],
+    pub walk: AuctionWalk,
+    pub budget: HaltBudget,
 }

@@ -18,7 +18,7 @@ pub use credit::{
     VAULT_LINES_MAX,
 };
 pub use exchange::{DefaultFund, Exchange, Spending, CUSTODY_SHARDS_MAX};
-pub use halt::{HaltPhase, HaltState};
+pub use halt::{AuctionStep, AuctionWalk, HaltBudget, HaltPhase, HaltState, BUDGET_BUCKETS};
 pub use margin_account::{MarginAccount, MarginEntry, MARGIN_ENTRIES_MAX};
 pub use mark_account::MarkAccount;
 pub use market::{

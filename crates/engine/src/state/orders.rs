@@ -101,7 +101,9 @@ pub struct Order {
     /// Neighbours in the seat's list of orders.
     pub seat_prev: u32,
     pub seat_next: u32,
-    pub reserved_0: u32,
+    /// What a liquidation's interest in an auction is charged: 0 it is a trader's order, 1 by rate, 2 per
+    /// base atom.
+    pub liquidation: u32,
     /// Limit price, ticks.
     pub price: u64,
     /// Unique in the market and rising: with the block index it names the order.
@@ -118,7 +120,9 @@ pub struct Order {
     pub placed_at: i64,
     /// Slot in which it came to rest.
     pub placed_slot: u64,
-    pub reserved: [u64; 3],
+    /// Charge of a liquidation's interest, Q.32 quote atoms per base atom.
+    pub charge_per_atom: u64,
+    pub reserved: [u64; 2],
 }
 
 impl Order {

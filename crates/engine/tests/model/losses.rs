@@ -359,9 +359,11 @@ impl World {
         let mut cancelled = 0;
         for leg in legs.iter() {
             let market = self.market_of(&leg.market);
+            let env = self.env;
             let state = &mut self.markets[market];
             let address = address_of(account);
-            let count = liquidation::cancel_orders(&mut state.get(), leg, &address, which, 64)?;
+            let count =
+                liquidation::cancel_orders(&mut state.get(), leg, &address, which, 64, &env)?;
             let mut own = state.book.of(account);
             own.retain(|order| which == Which::All || !order.reduce_only);
             assert_eq!(usize::from(count), own.len());

@@ -4,10 +4,12 @@
 use anchor_lang::prelude::*;
 
 mod credit;
+mod halts;
 mod losses;
 mod order_placed;
 
 pub use credit::*;
+pub use halts::*;
 pub use losses::*;
 pub use order_placed::{emit_order_placed, ORDER_PLACED_SIZE_MAX};
 

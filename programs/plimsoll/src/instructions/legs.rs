@@ -2,10 +2,11 @@
 //! account's entries, without the ones that it writes.
 
 use anchor_lang::prelude::*;
+use plimsoll_engine::halt;
 use plimsoll_engine::position;
 use plimsoll_engine::risk::{self, LegRisk, Resting};
 use plimsoll_engine::seats::entry_seat;
-use plimsoll_engine::state::{HaltPhase, MarginAccount};
+use plimsoll_engine::state::MarginAccount;
 
 use crate::error::{IntoAnchor, PlimsollError};
 use crate::loaders::{same_key, LoadedMarket};
@@ -62,6 +63,6 @@ pub(crate) fn add_leg(
     let leg = risk::leg(market.header, held, &Resting::from(seat), now).anchor()?;
     legs.risk.add(&leg).anchor()?;
     let active = held.base != 0 || seat.orders != 0;
-    legs.halted |= active && market.header.halt.phase != HaltPhase::Continuous.byte();
+    legs.halted |= active && !halt::is_open(market.header, now);
     Ok(())
 }

@@ -3,9 +3,9 @@
 use anchor_lang::prelude::*;
 use plimsoll_engine::index::FeedInput;
 use plimsoll_engine::state::{MarkAccount, FEEDS_MAX};
-use plimsoll_engine::{epochs, mark, place};
+use plimsoll_engine::{epochs, halt, mark, place};
 
-use super::environment;
+use super::{environment, halts};
 use crate::error::{IntoAnchor, PlimsollError};
 use crate::events::{MarkRefreshed, EVENT_VERSION};
 use crate::loaders::{load_mut, same_key, LoadedMarketMut};
@@ -45,17 +45,25 @@ pub(crate) fn refresh_mark<'info>(ctx: Context<'info, RefreshMark<'info>>) -> Re
             data,
         })
         .collect();
+    halts::catch_up(market.header, ctx.accounts.market.key, &env);
     let mut expired_orders = Vec::new();
-    place::drop_expired(&mut market, &env, |order| {
-        expired_orders.push(order.sequence)
-    })
-    .anchor()?;
+    // While the book stands still for an auction, expired orders stay where they are.
+    if halt::admit_book_change(market.header, &env).is_ok() {
+        place::drop_expired(&mut market, &env, |order| {
+            expired_orders.push(order.sequence)
+        })
+        .anchor()?;
+    }
     let top = place::book_top(&market.as_ref(), env.now).anchor()?;
     let outcome = mark::refresh(market.header, &feeds, top, &env).anchor()?;
     if outcome.funding.epoch_due {
         epochs::end_due(&mut market, &env).anchor()?;
     }
+    let trip = halt::on_refresh(market.header, &outcome, &env);
     copy.copy_from(market.header, env.slot);
+    if let Some(trip) = &trip {
+        halts::emit_trip(market.header, ctx.accounts.market.key, trip);
+    }
     emit!(MarkRefreshed {
         version: EVENT_VERSION,
         market: *ctx.accounts.market.key,

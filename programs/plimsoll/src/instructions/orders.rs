@@ -9,7 +9,7 @@ use plimsoll_engine::state::{MarginAccount, OrderSide};
 use plimsoll_engine::units::{BaseLots, Ticks};
 
 use super::legs::other_legs;
-use super::{check_trader, environment};
+use super::{check_trader, environment, halts};
 use crate::error::{IntoAnchor, PlimsollError};
 use crate::events::{
     emit_order_placed, OrderCancelled, OrderPlaced, OrdersCancelled, EVENT_VERSION,
@@ -107,6 +107,7 @@ fn place_all<'info>(ctx: &Context<'info, PlaceOrder<'info>>, orders: &[OrderArgs
         other_legs: legs.risk,
     };
     let mut market = LoadedMarketMut::load(&accounts.market)?;
+    halts::catch_up(market.get().header, accounts.market.key, &env);
     let mut plan = scratch_plan();
     let mut buffer = scratch_buffer();
     for order in orders {
@@ -122,6 +123,9 @@ fn place_all<'info>(ctx: &Context<'info, PlaceOrder<'info>>, orders: &[OrderArgs
         .anchor()?;
         let event = placed_event(accounts, order, &placed);
         emit_order_placed(&event, &plan, &mut buffer)?;
+        if let Some(trip) = &placed.trip {
+            halts::emit_trip(market.get().header, accounts.market.key, trip);
+        }
     }
     Ok(())
 }
@@ -159,7 +163,8 @@ fn placed_event(accounts: &PlaceOrder<'_>, order: &OrderArgs, placed: &Placed) -
     }
 }
 
-/// Cancels need no price, no margin and no other market: nothing may stand in their way.
+/// Cancels need no price, no margin and no other market: nothing stands in their way but a book that stands
+/// still for an auction.
 #[derive(Accounts)]
 pub struct CancelOrder<'info> {
     /// Owner or delegate.
@@ -187,6 +192,7 @@ pub(crate) fn cancel_order(
 ) -> Result<()> {
     let owner = ctx.accounts.authorize()?;
     let mut market = LoadedMarketMut::load(&ctx.accounts.market)?;
+    halts::admit_cancel(market.get().header, ctx.accounts.market.key)?;
     let cancelled = place::cancel(&mut market.get(), seat, &owner, order, sequence).anchor()?;
     emit!(cancelled_event(ctx.accounts.market.key, &cancelled, false));
     Ok(())
@@ -199,6 +205,7 @@ pub(crate) fn cancel_order_by_client_id(
 ) -> Result<()> {
     let owner = ctx.accounts.authorize()?;
     let mut market = LoadedMarketMut::load(&ctx.accounts.market)?;
+    halts::admit_cancel(market.get().header, ctx.accounts.market.key)?;
     let cancelled =
         place::cancel_by_client_id(&mut market.get(), seat, &owner, client_id).anchor()?;
     emit!(cancelled_event(ctx.accounts.market.key, &cancelled, false));
@@ -208,6 +215,7 @@ pub(crate) fn cancel_order_by_client_id(
 pub(crate) fn cancel_all_orders(ctx: Context<CancelOrder>, seat: u32, limit: u8) -> Result<()> {
     let owner = ctx.accounts.authorize()?;
     let mut market = LoadedMarketMut::load(&ctx.accounts.market)?;
+    halts::admit_cancel(market.get().header, ctx.accounts.market.key)?;
     let (count, lots) =
         place::cancel_all(&mut market.get(), seat, &owner, Which::All, limit).anchor()?;
     emit!(OrdersCancelled {
@@ -234,6 +242,7 @@ pub(crate) fn remove_expired_order(
 ) -> Result<()> {
     let env = environment()?;
     let mut market = LoadedMarketMut::load(&ctx.accounts.market)?;
+    halts::admit_cancel(market.get().header, ctx.accounts.market.key)?;
     let cancelled = place::remove_expired(&mut market.get(), order, sequence, &env).anchor()?;
     emit!(cancelled_event(ctx.accounts.market.key, &cancelled, true));
     Ok(())

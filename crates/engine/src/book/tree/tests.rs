@@ -162,7 +162,7 @@ fn fresh_order(side: OrderSide, index: u32, price: u64) -> Order {
         next: STALE_LINK,
         seat_prev: index + 2_000_000,
         seat_next: index + 3_000_000,
-        reserved_0: 0,
+        liquidation: 0,
         price,
         sequence: n + 11,
         lots: n + 13,
@@ -171,7 +171,8 @@ fn fresh_order(side: OrderSide, index: u32, price: u64) -> Order {
         expires_at: i64::from(index) + 23,
         placed_at: i64::from(index) + 29,
         placed_slot: n + 31,
-        reserved: [n; 3],
+        charge_per_atom: n + 37,
+        reserved: [n; 2],
     }
 }
 

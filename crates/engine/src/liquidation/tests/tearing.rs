@@ -287,7 +287,7 @@ fn a_halted_leg_waits_and_the_next_largest_is_closed() {
     let (mut desk, holder, _) = losing(&[params(), params()], &[(9, -900_000), (4, -300_000)], 0);
     let mut fund = fund_of(0);
     for phase in [HaltPhase::Call, HaltPhase::Freeze, HaltPhase::Uncross] {
-        desk.markets[0].header.halt.phase = phase.byte();
+        desk.halt(0, phase);
         let mut copy = desk.clone();
         let receipt = tear(&mut copy, holder, &mut fund).unwrap();
         assert_eq!(receipt.market, desk.markets[1].address);
@@ -296,7 +296,7 @@ fn a_halted_leg_waits_and_the_next_largest_is_closed() {
             Err(EngineError::IndexStale)
         );
     }
-    desk.markets[0].header.halt.phase = HaltPhase::Resolve.byte();
+    desk.halt(0, HaltPhase::Resolve);
     let receipt = tear(&mut desk, holder, &mut fund).unwrap();
     assert_eq!(receipt.market, desk.markets[0].address);
 }
@@ -312,12 +312,14 @@ fn nothing_is_torn_up_while_an_order_rests_in_any_book() {
     assert_eq!(refused, Err(EngineError::OrdersResting));
     let leg = nth_leg(&desk, holder, 1);
     let mut state = desk.markets[1].get();
+    let desk_env = desk.env;
     let cancelled = cancel_orders(
         &mut state,
         &leg,
         &address_of(holder),
         Which::All,
         CANCELS_MAX,
+        &desk_env,
     );
     assert_eq!(cancelled, Ok(1));
     tear(&mut desk, holder, &mut fund).unwrap();
@@ -555,9 +557,9 @@ fn a_lot_is_no_remainder_and_a_stale_or_halted_market_closes_none() {
         Err(EngineError::PositionNotARemainder)
     );
     let (mut desk, holder) = with_remainder(999_999, true);
-    desk.markets[0].header.halt.phase = HaltPhase::Call.byte();
+    desk.halt(0, HaltPhase::Call);
     assert_eq!(close(&mut desk, holder), Err(EngineError::IndexStale));
-    desk.markets[0].header.halt.phase = HaltPhase::Continuous.byte();
+    desk.halt(0, HaltPhase::Continuous);
     desk.env.now += 1 + i64::from(params().index_age_seconds_max);
     assert_eq!(close(&mut desk, holder), Err(EngineError::IndexStale));
 }

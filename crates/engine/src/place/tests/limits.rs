@@ -237,19 +237,9 @@ fn a_market_that_does_not_trade_says_why() {
     assert!(desk.clone().place(taker, 0, &reducing).is_ok());
     desk.env.now = NOW;
 
-    reset(&mut desk);
-    desk.markets[0].header.halt.reopened_reduce_only = 1;
-    assert_eq!(desk.place(taker, 0, &plain), Err(EngineError::IndexStale));
-    assert!(desk.clone().place(taker, 0, &reducing).is_ok());
-
-    for phase in [
-        HaltPhase::Call,
-        HaltPhase::Freeze,
-        HaltPhase::Uncross,
-        HaltPhase::Resolve,
-    ] {
+    for phase in [HaltPhase::Freeze, HaltPhase::Uncross, HaltPhase::Resolve] {
         reset(&mut desk);
-        desk.markets[0].header.halt.phase = phase.byte();
+        desk.halt(0, phase);
         assert_eq!(desk.place(taker, 0, &plain), Err(EngineError::MarketHalted));
         assert_eq!(
             desk.place(taker, 0, &reducing),

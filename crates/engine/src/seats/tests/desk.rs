@@ -9,7 +9,7 @@ use crate::cash::{self, SettledLeg, SETTLE_LEGS_MAX};
 use crate::place::{self, MatchPlan, OrderRequest, Placed, SelfTrade, TimeInForce, Trader};
 use crate::position::{self, Holding};
 use crate::risk::{self, AccountRisk, LegRisk, Resting};
-use crate::state::{Block, OrderSide};
+use crate::state::{Block, HaltPhase, OrderSide};
 use crate::units::{BaseLots, Ticks};
 
 pub(crate) const NOW: i64 = 1_760_131_260;
@@ -41,7 +41,8 @@ pub(crate) fn params() -> MarketParams {
         freeze_seconds: 1,
         resolve_seconds: 2,
         retrip_seconds: 60,
-        halt_budget_ppm: 250_000,
+        // A budget of zero: what is not about halts trades at any price without one.
+        halt_budget_ppm: 0,
         halt_budget_trade_ppm: 400_000,
         halt_budget_seconds: 600,
         trip_volume_moved_ppm: 1_000,
@@ -96,6 +97,20 @@ pub(crate) fn address_of(account: usize) -> Pubkey {
 }
 
 impl Desk {
+    /// Puts a market into a phase of a halt, as of the desk's clock.
+    pub(crate) fn halt(&mut self, market: usize, phase: HaltPhase) {
+        let (now, halt) = (self.env.now, &mut self.markets[market].header.halt);
+        halt.tripped_at = now;
+        halt.resolve_ends_at = now + 2;
+        let (stored, left) = match phase {
+            HaltPhase::Freeze => (HaltPhase::Call, 1),
+            HaltPhase::Call => (HaltPhase::Call, 5),
+            other => (other, 0),
+        };
+        halt.phase = stored.byte();
+        halt.call_ends_at = now + left;
+    }
+
     pub(crate) fn with(params: &[MarketParams], capacity: u32) -> Self {
         let env = Env { now: NOW, slot: 9 };
         let markets = params.iter().enumerate().map(|(number, params)| {

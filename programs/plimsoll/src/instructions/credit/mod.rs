@@ -18,6 +18,7 @@ use std::cell::RefMut;
 use anchor_lang::prelude::*;
 use plimsoll_engine::cash::account_cash;
 use plimsoll_engine::credit::draw::mandated_margin;
+use plimsoll_engine::halt;
 use plimsoll_engine::position;
 use plimsoll_engine::risk::{self, AccountRisk, LegRisk, Resting};
 use plimsoll_engine::seats::entry_seat;
@@ -141,9 +142,9 @@ impl LoanLegs {
         let leg = risk::leg(header, held, &Resting::from(seat), now).anchor()?;
         self.risk.add(&leg).anchor()?;
         let fresh = risk::index_is_fresh(header, now);
-        let phase = header.halt.phase;
+        let phase = halt::phase(header, now);
         // An old price is nothing to lend on, and an uncross fixes another (spec §7).
-        if fresh && phase != HaltPhase::Uncross.byte() {
+        if fresh && phase != HaltPhase::Uncross {
             let (mark, margin) = (PriceQ32(header.prices.mark), leg.maintenance_margin);
             let mandated =
                 mandated_margin(line, &named.market, seat, held, mark, margin, now).anchor()?;
@@ -153,14 +154,14 @@ impl LoanLegs {
                 .ok_or(PlimsollError::Overflow)?;
         }
         if held.base != 0 {
-            self.reopened_at = self.reopened_at.max(header.halt.reopened_at);
+            self.reopened_at = self.reopened_at.max(halt::reopened_at(header, now));
         }
         self.positions |= held.base != 0;
         self.orders |= seat.orders != 0;
         self.claims |= held.quote != 0;
         self.stale |= held.base != 0 && !fresh;
         let active = held.base != 0 || seat.orders != 0;
-        self.halted |= active && phase != HaltPhase::Continuous.byte();
+        self.halted |= active && phase != HaltPhase::Continuous;
         Ok(())
     }
 

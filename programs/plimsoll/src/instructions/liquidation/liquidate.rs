@@ -18,8 +18,8 @@ use crate::events::{
     emit_order_placed, Liquidated, OrderPlaced, EVENT_VERSION, ORDER_PLACED_SIZE_MAX,
 };
 use crate::instructions::cash::{check_shard, check_token_program};
-use crate::instructions::environment;
 use crate::instructions::vault_cash::VaultCash;
+use crate::instructions::{environment, halts};
 use crate::loaders::{load, load_mut, same_key, LoadedMarketMut};
 
 /// The account's other markets follow in the order of its entries; those in which its orders rest are
@@ -80,6 +80,7 @@ pub(crate) fn liquidate<'info>(ctx: Context<'info, Liquidate<'info>>, shard: u8)
     let others = ctx.remaining_accounts;
     let address = accounts.margin_account.key.to_bytes();
     let mut loaded = LoadedMarketMut::load(&accounts.market)?;
+    halts::catch_up(loaded.get().header, accounts.market.key, &env);
     let mut rest = others.iter();
     let legs = read_legs(
         &account,
@@ -105,7 +106,7 @@ pub(crate) fn liquidate<'info>(ctx: Context<'info, Liquidate<'info>>, shard: u8)
         Err(error) => return Err(PlimsollError::from(error).into()),
     };
     let mut done = Done {
-        cancelled: cancel(accounts, &mut loaded, &legs, &address, others, which)?,
+        cancelled: cancel(accounts, &mut loaded, &legs, &address, others, which, &env)?,
         ..Done::default()
     };
     if liquidatable {
@@ -150,7 +151,7 @@ pub(crate) fn liquidate<'info>(ctx: Context<'info, Liquidate<'info>>, shard: u8)
 }
 
 /// Exchange, default fund and beneficiary belong together, and nobody is reimbursed for its own account.
-fn check_exchange(accounts: &Liquidate<'_>, account: &MarginAccount) -> Result<()> {
+pub(super) fn check_exchange(accounts: &Liquidate<'_>, account: &MarginAccount) -> Result<()> {
     if !same_key(accounts.exchange.key, &account.exchange) {
         return err!(PlimsollError::WrongAccount);
     }
@@ -176,14 +177,14 @@ pub(super) fn check_beneficiary(
     Ok(())
 }
 
-type LoadedCredit<'a> = (
+pub(super) type LoadedCredit<'a> = (
     std::cell::RefMut<'a, CreditLine>,
     std::cell::RefMut<'a, CreditVault>,
 );
 
 impl<'info> Liquidate<'info> {
     /// The account's line and vault, to change; `CreditLineMissing` when it has one that was not passed.
-    fn load_credit(&self, account: &MarginAccount) -> Result<Option<LoadedCredit<'_>>> {
+    pub(super) fn load_credit(&self, account: &MarginAccount) -> Result<Option<LoadedCredit<'_>>> {
         if account.credit_line == [0; 32] {
             return Ok(None);
         }
@@ -202,7 +203,7 @@ impl<'info> Liquidate<'info> {
 
     /// Step 2: draws the line if that cures; returns what was drawn.
     #[inline(never)]
-    fn draw(
+    pub(super) fn draw(
         &self,
         account: &mut MarginAccount,
         credit: Option<&mut LoadedCredit<'_>>,
@@ -278,19 +279,20 @@ impl<'info> Liquidate<'info> {
 /// # Errors
 /// `WrongMarketAccounts` when all are to go and rest in a market that was passed read-only.
 #[inline(never)]
-fn cancel<'info>(
+pub(super) fn cancel<'info>(
     accounts: &Liquidate<'info>,
     loaded: &mut LoadedMarketMut<'_>,
     legs: &Legs,
     address: &[u8; 32],
     others: &'info [AccountInfo<'info>],
     which: Which,
+    env: &Env,
 ) -> Result<u8> {
     let mut cancelled = 0;
     for leg in legs.iter().filter(|leg| leg.orders != 0) {
         let left = CANCELS_MAX.saturating_sub(cancelled);
         let take = |market: &mut MarketMut<'_>| {
-            liquidation::cancel_orders(market, leg, address, which, left).anchor()
+            liquidation::cancel_orders(market, leg, address, which, left, env).anchor()
         };
         let count = if same_key(accounts.market.key, &leg.market) {
             take(&mut loaded.get())?
@@ -341,6 +343,9 @@ fn reduce(
             OrderSide::Bid
         };
         emit_fills(accounts, leg.seat, side, &step, &plan)?;
+    }
+    if let Some(trip) = &step.trip {
+        halts::emit_trip(loaded.get().header, accounts.market.key, trip);
     }
     Ok(step)
 }

@@ -7,6 +7,7 @@ use plimsoll_engine::book::arena::MarketRef;
 use plimsoll_engine::cash::account_cash;
 use plimsoll_engine::credit::draw::{self, DrawInput};
 use plimsoll_engine::credit::line;
+use plimsoll_engine::halt;
 use plimsoll_engine::liquidation::{Leg, Legs, Standing};
 use plimsoll_engine::risk::{self, AccountRisk};
 use plimsoll_engine::state::{CreditLine, CreditVault, MarginAccount};
@@ -80,7 +81,7 @@ fn push_leg(
         .anchor()?,
         _ => 0,
     };
-    let reopened_at = market.header.halt.reopened_at;
+    let reopened_at = halt::reopened_at(market.header, now);
     legs.push(&leg, mandated, reopened_at).anchor()
 }
 

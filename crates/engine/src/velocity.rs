@@ -1,0 +1,91 @@
+//! What a potential trade is checked against before it prints (spec §7, trip (b)).
+//!
+//! Matching computes the short band once an order, at its first fill, in ticks; a further fill costs two
+//! comparisons. Volumes are looked at only for a price outside the band.
+
+use crate::error::Result;
+use crate::halt::{self, Cause};
+use crate::mark;
+use crate::math::{self, PPM};
+use crate::state::MarketHeader;
+use crate::units::{BaseLots, PriceQ32, PRICE_Q32_MAX};
+use crate::window::{Range, Widths};
+
+#[cfg(test)]
+mod tests;
+
+/// The short band in ticks, both ends inside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Band {
+    pub lowest: u64,
+    pub highest: u64,
+}
+
+impl Band {
+    /// Every tick: a market that has seen no price has no band.
+    const ALL: Self = Self {
+        lowest: 0,
+        highest: u64::MAX,
+    };
+
+    /// The market's at `now`: not more than the threshold above the window's low nor below its high.
+    #[inline(never)]
+    pub fn of(header: &MarketHeader, now: i64) -> Result<Self> {
+        let Some(Range { high, low }) = mark::bands(header, now).short else {
+            return Ok(Self::ALL);
+        };
+        let threshold = u64::from(header.params.velocity_short_ppm);
+        let up = math::mul_ppm_floor(low, PPM.saturating_add(threshold))?;
+        let down = math::mul_ppm_ceil(high, PPM.saturating_sub(threshold))?;
+        let sizes = header.params.lot_sizes();
+        Ok(Self {
+            lowest: sizes.ticks_ceil(PriceQ32(down))?.0,
+            highest: sizes.ticks_floor(PriceQ32(up.min(PRICE_Q32_MAX)))?.0,
+        })
+    }
+
+    /// Whether a price, in ticks, lies inside.
+    #[inline(always)]
+    pub const fn holds(&self, ticks: u64) -> bool {
+        self.lowest <= ticks && ticks <= self.highest
+    }
+}
+
+/// Whether a trade of `lots` outside the band, the order's earlier fills included, stops matching: its
+/// volume in the window qualifies, and a halt may start. Else it prints; there is no price limit.
+#[cold]
+#[inline(never)]
+pub fn stops(header: &MarketHeader, lots: u64, now: i64) -> bool {
+    let widths = Widths::of(&header.params);
+    let volume = header.windows.volume(widths, now).saturating_add(lots);
+    let share = if index_moved(header, widths, now) {
+        header.params.trip_volume_moved_ppm
+    } else {
+        header.params.trip_volume_alone_ppm
+    };
+    qualifies(header, volume, share) && halt::may_trip(header, Cause::Trade, now)
+}
+
+/// Whether a volume, lots of the short window, is at least `share_ppm` of open interest and the market's
+/// smallest that counts; by cross-products, exact (R28).
+pub fn qualifies(header: &MarketHeader, lots: u64, share_ppm: u32) -> bool {
+    let sizes = header.params.lot_sizes();
+    let base = sizes.base_atoms(BaseLots(lots)).unwrap_or(u64::MAX);
+    let needed = math::wide(header.open_interest(), u64::from(share_ppm));
+    lots >= header.params.trip_volume_lots_min && math::wide(base, PPM) >= needed
+}
+
+/// Whether the index has moved half the threshold within the short window.
+fn index_moved(header: &MarketHeader, widths: Widths, now: i64) -> bool {
+    let standing = Range::of(header.prices.index);
+    let Range { high, low } = match header.windows.short_index.range(widths.short, now) {
+        Some(range) if header.prices.index != 0 => range.join(standing),
+        Some(range) => range,
+        None => standing,
+    };
+    // high ≥ low·(1 + θ/2)
+    let half = PPM
+        .saturating_mul(2)
+        .saturating_add(u64::from(header.params.velocity_short_ppm));
+    math::wide(high, PPM.saturating_mul(2)) >= math::wide(low, half)
+}
