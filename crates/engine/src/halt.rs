@@ -5,6 +5,7 @@
 //! and is the first step of whatever changes a market. The auction itself is in `auction`.
 
 use crate::error::{EngineError, Result};
+use crate::gate::{self, Action};
 use crate::mark::RefreshOutcome;
 use crate::math;
 use crate::params::MarketParams;
@@ -184,14 +185,14 @@ pub fn admit_book_change(header: &mut MarketHeader, env: &Env) -> Result<()> {
 #[cold]
 #[inline(never)]
 fn admit_halted_change(header: &mut MarketHeader, env: &Env) -> Result<()> {
-    match phase(header, env.now) {
-        HaltPhase::Continuous | HaltPhase::Resolve => Ok(()),
-        HaltPhase::Call => {
-            header.halt.uncross_slot = still_from(env);
-            Ok(())
-        }
-        HaltPhase::Freeze | HaltPhase::Uncross => Err(EngineError::MarketHalted),
+    let phase = phase(header, env.now);
+    if !gate::in_phase(phase, Action::Cancel) {
+        return Err(EngineError::MarketHalted);
     }
+    if phase == HaltPhase::Call {
+        header.halt.uncross_slot = still_from(env);
+    }
+    Ok(())
 }
 
 /// First slot before which the book will have stood still long enough, if it changes no more.

@@ -32,6 +32,7 @@ pub mod epochs;
 pub mod error;
 pub mod fund;
 pub mod funding;
+pub mod gate;
 pub mod halt;
 pub mod index;
 pub mod liquidation;

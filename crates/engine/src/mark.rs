@@ -1,14 +1,16 @@
 //! The mark: index, basis and book brought together at every refresh (spec §6).
 //!
 //! [`refresh`] is the only writer of the market's prices. It never clamps a step of the mark: a price that
-//! lags behind the truth hides losses (attack 48). It trips no halt; it reports what the halt needs.
+//! lags behind the truth hides losses (attack 48). It trips no halt; it reports what `halt::on_refresh` needs.
 
 use crate::error::{EngineError, Result};
 use crate::funding::{self, FundingOutcome};
+use crate::gate::{self, Action};
+use crate::halt;
 use crate::index::{self, FeedInput};
 use crate::math;
 use crate::params::MarketParams;
-use crate::state::{HaltPhase, HaltState, MarketHeader, MarketStatus, PriceState};
+use crate::state::{HaltState, MarketHeader, MarketStatus, PriceState};
 use crate::units::PRICE_Q32_MAX;
 use crate::window::{outside_band, Range, Widths};
 use crate::Env;
@@ -117,7 +119,7 @@ pub fn refresh(
         0 => 0,
         before => math::seconds_since(env.now, before),
     };
-    let open = header.halt.phase == HaltPhase::Continuous.byte();
+    let open = gate::in_phase(halt::phase(header, env.now), Action::Sample);
     let book = if open {
         book_price(&prices, params, top, env.now)
     } else {

@@ -4,6 +4,7 @@
 use crate::book::arena::{self, MarketMut};
 use crate::book::orders::{self, NewOrder};
 use crate::error::{EngineError, Result};
+use crate::gate::{self, Action};
 use crate::halt;
 use crate::liquidation::{auction_size, zero_price, Charge, Leg, Standing};
 use crate::state::{HaltPhase, OrderSide, NIL};
@@ -34,7 +35,8 @@ pub fn withdraw_interest(market: &mut MarketMut<'_>, seat: u32, env: &Env) -> Re
         let order = arena::order(market.blocks, cursor)?;
         if order.liquidation != 0 {
             let lots = order.lots;
-            if halt::phase(market.header, env.now) == HaltPhase::Uncross {
+            let phase = halt::phase(market.header, env.now);
+            if phase == HaltPhase::Uncross {
                 return Err(EngineError::MarketHalted);
             }
             orders::detach(market, cursor)?;
@@ -58,7 +60,7 @@ pub fn join(
     env: &Env,
 ) -> Result<Option<Joined>> {
     let phase = halt::phase(market.header, env.now);
-    if phase != HaltPhase::Call && phase != HaltPhase::Freeze {
+    if !gate::in_phase(phase, Action::Join) {
         return Err(EngineError::MarketHalted);
     }
     withdraw_interest(market, leg.seat, env)?;

@@ -2,6 +2,7 @@
 
 use crate::book::arena::{self, MarketRef};
 use crate::error::{EngineError, Result};
+use crate::gate::{self, Action};
 use crate::halt;
 use crate::math;
 use crate::position::{self, Holding};
@@ -38,7 +39,7 @@ pub struct Leg {
 /// Orders of a seat that are not a liquidation's interest in an auction.
 #[inline(always)]
 fn ordinary_orders(market: &MarketRef<'_>, seat: &Seat, phase: HaltPhase) -> Result<u8> {
-    if seat.orders == 0 || matches!(phase, HaltPhase::Continuous | HaltPhase::Resolve) {
+    if seat.orders == 0 || gate::in_phase(phase, Action::Close) {
         return Ok(seat.orders);
     }
     without_interest(market, seat)
@@ -83,9 +84,9 @@ impl Leg {
             orders: ordinary_orders(market, seat, phase)?,
             mark: PriceQ32(header.prices.mark),
             risk: risk::leg(header, held, &Resting::from(seat), now)?,
-            closable: live && matches!(phase, HaltPhase::Continuous | HaltPhase::Resolve),
-            matching: live && phase == HaltPhase::Continuous,
-            calling: live && matches!(phase, HaltPhase::Call | HaltPhase::Freeze),
+            closable: live && gate::in_phase(phase, Action::Close),
+            matching: live && gate::in_phase(phase, Action::Liquidate),
+            calling: live && gate::in_phase(phase, Action::Join),
         };
         Ok((leg, seat))
     }

@@ -13,6 +13,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::index::tests::{params, posted, with_feeds, Posted, FEED_A, FEED_B, FEED_C, NOW};
 use crate::math::join_signed;
+use crate::state::HaltPhase;
 use crate::state::{Side, SCALE_ONE};
 
 /// One quote atom a base atom.
@@ -384,6 +385,7 @@ fn a_halt_neither_samples_nor_charges_and_its_book_is_no_price() {
     (header.prices.basis_ema, header.prices.premium_ema) = (9_000, 8_000);
     header.halt.phase = HaltPhase::Call.byte();
     header.halt.tripped_at = NOW - 1;
+    header.halt.call_ends_at = NOW + 4;
     let top = quotes(moved(4_000), moved(-4_000));
     let outcome = refresh_at(&mut header, NOW + 2, moved(30), top).unwrap();
     assert_eq!((outcome.mark, outcome.basis), (moved(30), None));

@@ -27,6 +27,7 @@ use becoming::{open_interest_after, Becoming};
 use crate::book::arena::{self, MarketMut};
 use crate::book::orders::{self, NewOrder};
 use crate::error::{EngineError, Result};
+use crate::gate::{self, Action};
 use crate::halt::{self, Cause};
 use crate::math;
 use crate::position::{self, Holding};
@@ -153,11 +154,16 @@ fn check_request(header: &MarketHeader, request: &OrderRequest, env: &Env) -> Re
     if header.status == MarketStatus::Pending.byte() {
         return Err(EngineError::MarketNotActive);
     }
-    let calling = match halt::phase(header, env.now) {
-        HaltPhase::Continuous => false,
-        HaltPhase::Call if request.time_in_force.rests() => true,
-        _ => return Err(EngineError::MarketHalted),
+    let phase = halt::phase(header, env.now);
+    let action = if request.time_in_force.rests() {
+        Action::Rest
+    } else {
+        Action::Take
     };
+    if !gate::in_phase(phase, action) {
+        return Err(EngineError::MarketHalted);
+    }
+    let calling = phase != HaltPhase::Continuous;
     if request.reduce_only {
         return Ok(calling);
     }

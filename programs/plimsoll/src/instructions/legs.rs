@@ -2,6 +2,7 @@
 //! account's entries, without the ones that it writes.
 
 use anchor_lang::prelude::*;
+use plimsoll_engine::gate::{self, Action};
 use plimsoll_engine::halt;
 use plimsoll_engine::position;
 use plimsoll_engine::risk::{self, LegRisk, Resting};
@@ -63,6 +64,7 @@ pub(crate) fn add_leg(
     let leg = risk::leg(market.header, held, &Resting::from(seat), now).anchor()?;
     legs.risk.add(&leg).anchor()?;
     let active = held.base != 0 || seat.orders != 0;
-    legs.halted |= active && !halt::is_open(market.header, now);
+    let phase = halt::phase(market.header, now);
+    legs.halted |= active && !gate::in_phase(phase, Action::Withdraw);
     Ok(())
 }

@@ -18,11 +18,12 @@ use std::cell::RefMut;
 use anchor_lang::prelude::*;
 use plimsoll_engine::cash::account_cash;
 use plimsoll_engine::credit::draw::mandated_margin;
+use plimsoll_engine::gate::{self, Action};
 use plimsoll_engine::halt;
 use plimsoll_engine::position;
 use plimsoll_engine::risk::{self, AccountRisk, LegRisk, Resting};
 use plimsoll_engine::seats::entry_seat;
-use plimsoll_engine::state::{CreditLine, CreditVault, Exchange, HaltPhase, MarginAccount};
+use plimsoll_engine::state::{CreditLine, CreditVault, Exchange, MarginAccount};
 use plimsoll_engine::units::PriceQ32;
 
 use crate::error::{IntoAnchor, PlimsollError};
@@ -144,7 +145,7 @@ impl LoanLegs {
         let fresh = risk::index_is_fresh(header, now);
         let phase = halt::phase(header, now);
         // An old price is nothing to lend on, and an uncross fixes another (spec §7).
-        if fresh && phase != HaltPhase::Uncross {
+        if fresh && gate::in_phase(phase, Action::Draw) {
             let (mark, margin) = (PriceQ32(header.prices.mark), leg.maintenance_margin);
             let mandated =
                 mandated_margin(line, &named.market, seat, held, mark, margin, now).anchor()?;
@@ -161,7 +162,7 @@ impl LoanLegs {
         self.claims |= held.quote != 0;
         self.stale |= held.base != 0 && !fresh;
         let active = held.base != 0 || seat.orders != 0;
-        self.halted |= active && phase != HaltPhase::Continuous;
+        self.halted |= active && !gate::in_phase(phase, Action::Withdraw);
         Ok(())
     }
 

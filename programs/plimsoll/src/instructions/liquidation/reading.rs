@@ -7,10 +7,11 @@ use plimsoll_engine::book::arena::MarketRef;
 use plimsoll_engine::cash::account_cash;
 use plimsoll_engine::credit::draw::{self, DrawInput};
 use plimsoll_engine::credit::line;
+use plimsoll_engine::gate::{self, Action};
 use plimsoll_engine::halt;
 use plimsoll_engine::liquidation::{Leg, Legs, Standing};
 use plimsoll_engine::risk::{self, AccountRisk};
-use plimsoll_engine::state::{CreditLine, CreditVault, MarginAccount};
+use plimsoll_engine::state::{CreditLine, CreditVault, MarginAccount, MarketHeader};
 use plimsoll_engine::Env;
 
 use crate::error::{IntoAnchor, PlimsollError};
@@ -68,8 +69,7 @@ fn push_leg(
 ) -> Result<()> {
     let (leg, seat) = Leg::read(market, account, address, position, now).anchor()?;
     let mandated = match line {
-        // An old price is nothing to lend on (spec §7).
-        Some(line) if risk::index_is_fresh(market.header, now) => draw::mandated_margin(
+        Some(line) if lends(market.header, now) => draw::mandated_margin(
             line,
             &leg.market,
             seat,
@@ -83,6 +83,11 @@ fn push_leg(
     };
     let reopened_at = halt::reopened_at(market.header, now);
     legs.push(&leg, mandated, reopened_at).anchor()
+}
+
+/// Whether a leg's market is one to lend on now: an old price is none, and an uncross fixes another.
+fn lends(header: &MarketHeader, now: i64) -> bool {
+    risk::index_is_fresh(header, now) && gate::in_phase(halt::phase(header, now), Action::Draw)
 }
 
 /// The account's risk over the legs read.
