@@ -89,6 +89,22 @@ pub enum EngineError {
     SeatDepositMissing = 59,
     #[error("the market is not in a call, or its index is stale: nothing joins an auction there")]
     NotInCall = 60,
+    #[error("lot, tick and decimals of a market never change")]
+    NotChangeable = 61,
+    #[error("nothing would change")]
+    NothingToChange = 62,
+    #[error("the change's timelock has not passed")]
+    ChangeNotDue = 63,
+    #[error("the change was not applied in time and is void")]
+    ChangeExpired = 64,
+    #[error("the values in force are not those that the change was queued against")]
+    ChangeOutdated = 65,
+    #[error("the guardian must pause as long as its last reduce-only time lasted")]
+    GuardianPausing = 66,
+    #[error("the index has not been stale for long enough")]
+    IndexNotDead = 67,
+    #[error("the market is wound up: its seats settle and are released, nothing else")]
+    MarketWoundUp = 68,
 
     #[error("the seat hint names no seat of this margin account")]
     WrongSeat = 70,
@@ -232,6 +248,14 @@ impl EngineError {
         Self::MarketNotActive,
         Self::SeatDepositMissing,
         Self::NotInCall,
+        Self::NotChangeable,
+        Self::NothingToChange,
+        Self::ChangeNotDue,
+        Self::ChangeExpired,
+        Self::ChangeOutdated,
+        Self::GuardianPausing,
+        Self::IndexNotDead,
+        Self::MarketWoundUp,
         Self::WrongSeat,
         Self::SeatAlreadyClaimed,
         Self::SeatNotEmpty,

@@ -327,6 +327,24 @@ impl HaltBudget {
         (all, trades)
     }
 
+    /// The halted seconds under another length of the budget: all as if they had just passed, so that a change
+    /// frees none of them early.
+    pub(crate) fn resize(&mut self, before: &MarketParams, after: &MarketParams, now: i64) {
+        if Self::width(before) == Self::width(after) {
+            return;
+        }
+        let (all, trades) = self.used(before, now);
+        *self = Self::zeroed();
+        self.running = Self::number(after, now);
+        let slot = Self::slot(self.running);
+        if let (Some(seconds), Some(by_trades)) =
+            (self.seconds.get_mut(slot), self.trade_seconds.get_mut(slot))
+        {
+            *seconds = u16::try_from(all).unwrap_or(u16::MAX);
+            *by_trades = u16::try_from(trades).unwrap_or(u16::MAX);
+        }
+    }
+
     /// Adds a halt that ended at `end`.
     fn charge(&mut self, params: &MarketParams, end: i64, seconds: u64, by_trade: bool) {
         let number = Self::number(params, end);

@@ -33,6 +33,7 @@ pub mod error;
 pub mod fund;
 pub mod funding;
 pub mod gate;
+pub mod governance;
 pub mod halt;
 pub mod index;
 pub mod liquidation;
@@ -46,6 +47,7 @@ pub mod seats;
 pub mod state;
 pub mod units;
 pub mod velocity;
+pub mod wind_up;
 pub mod window;
 
 pub use error::{EngineError, Result};

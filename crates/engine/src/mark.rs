@@ -96,7 +96,7 @@ pub fn bands(header: &MarketHeader, now: i64) -> Bands {
 /// or charged.
 ///
 /// # Errors
-/// `BaseAtomTooCoarse`, `ParameterOutOfBounds` at the first index; those of [`index::aggregate`]; `IndexStale` when the feeds brought nothing new and the market's index
+/// `MarketWoundUp`; `BaseAtomTooCoarse`, `ParameterOutOfBounds` at the first index; those of [`index::aggregate`]; `IndexStale` when the feeds brought nothing new and the market's index
 /// is stale; `Overflow`. The header is then byte-identical.
 pub fn refresh(
     header: &mut MarketHeader,
@@ -104,6 +104,9 @@ pub fn refresh(
     top: BookTop,
     env: &Env,
 ) -> Result<RefreshOutcome> {
+    if header.status == MarketStatus::WoundUp.byte() {
+        return Err(EngineError::MarketWoundUp);
+    }
     let params = &header.params;
     let (mut sides, mut prices) = (header.sides, header.prices);
     let update = index::aggregate(params, &prices, feeds, env.now)?;

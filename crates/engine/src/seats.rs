@@ -77,6 +77,9 @@ pub fn claim(
     addresses: &SeatAddresses,
     order_slots: u8,
 ) -> Result<Claimed> {
+    if market.header.status == MarketStatus::WoundUp.byte() {
+        return Err(EngineError::MarketWoundUp);
+    }
     if order_slots == 0 || order_slots > market.header.params.order_slots_max {
         return Err(EngineError::SizeOutOfRange);
     }

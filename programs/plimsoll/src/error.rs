@@ -82,6 +82,22 @@ pub enum PlimsollError {
     SeatDepositMissing = 59,
     #[msg("the market is not in a call, or its index is stale: nothing joins an auction there")]
     NotInCall = 60,
+    #[msg("lot, tick and decimals of a market never change")]
+    NotChangeable = 61,
+    #[msg("nothing would change")]
+    NothingToChange = 62,
+    #[msg("the change's timelock has not passed")]
+    ChangeNotDue = 63,
+    #[msg("the change was not applied in time and is void")]
+    ChangeExpired = 64,
+    #[msg("the values in force are not those that the change was queued against")]
+    ChangeOutdated = 65,
+    #[msg("the guardian must pause as long as its last reduce-only time lasted")]
+    GuardianPausing = 66,
+    #[msg("the index has not been stale for long enough")]
+    IndexNotDead = 67,
+    #[msg("the market is wound up: its seats settle and are released, nothing else")]
+    MarketWoundUp = 68,
     #[msg("the seat hint names no seat of this margin account")]
     WrongSeat = 70,
     #[msg("the margin account has a seat in this market already")]
@@ -222,6 +238,14 @@ impl From<EngineError> for PlimsollError {
             EngineError::MarketNotActive => Self::MarketNotActive,
             EngineError::SeatDepositMissing => Self::SeatDepositMissing,
             EngineError::NotInCall => Self::NotInCall,
+            EngineError::NotChangeable => Self::NotChangeable,
+            EngineError::NothingToChange => Self::NothingToChange,
+            EngineError::ChangeNotDue => Self::ChangeNotDue,
+            EngineError::ChangeExpired => Self::ChangeExpired,
+            EngineError::ChangeOutdated => Self::ChangeOutdated,
+            EngineError::GuardianPausing => Self::GuardianPausing,
+            EngineError::IndexNotDead => Self::IndexNotDead,
+            EngineError::MarketWoundUp => Self::MarketWoundUp,
             EngineError::WrongSeat => Self::WrongSeat,
             EngineError::SeatAlreadyClaimed => Self::SeatAlreadyClaimed,
             EngineError::SeatNotEmpty => Self::SeatNotEmpty,

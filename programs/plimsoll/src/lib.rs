@@ -229,6 +229,46 @@ pub mod plimsoll {
         instructions::create_market(ctx, symbol, &params)
     }
 
+    /// Queues a change of a market's parameters or of the exchange (spec §11); the authority.
+    pub fn queue_change(ctx: Context<QueueChange>, change: ChangeArgs) -> Result<()> {
+        instructions::queue_change(ctx, &change)
+    }
+
+    /// Applies a queued change whose timelock has passed; anyone may.
+    pub fn apply_change(ctx: Context<ApplyChange>) -> Result<()> {
+        instructions::apply_change(ctx)
+    }
+
+    /// Takes a queued change back; the authority.
+    pub fn cancel_change(ctx: Context<CancelChange>) -> Result<()> {
+        instructions::cancel_change(ctx)
+    }
+
+    /// Offers the authority to another key; the zero key withdraws an offer.
+    pub fn offer_authority(ctx: Context<OfferAuthority>, next: Pubkey) -> Result<()> {
+        instructions::offer_authority(ctx, next)
+    }
+
+    /// Accepts the authority; the key that it was offered to, a program's address by CPI.
+    pub fn accept_authority(ctx: Context<AcceptAuthority>) -> Result<()> {
+        instructions::accept_authority(ctx)
+    }
+
+    /// Sets a market reduce-only for `seconds`, at most a day in a row; the guardian.
+    pub fn guard_market(ctx: Context<GuardMarket>, seconds: u32) -> Result<()> {
+        instructions::guard_market(ctx, seconds)
+    }
+
+    /// Ends the guardian's time; the guardian or the authority.
+    pub fn lift_guard(ctx: Context<GuardMarket>) -> Result<()> {
+        instructions::lift_guard(ctx)
+    }
+
+    /// Closes every position of a market at the last mark when its index is dead (ADR 0011); anyone may.
+    pub fn wind_up_market(ctx: Context<WindUpMarket>) -> Result<()> {
+        instructions::wind_up_market(ctx)
+    }
+
     /// Opens a vault of the signer's (spec §10).
     pub fn open_vault(
         ctx: Context<OpenVault>,

@@ -5,7 +5,7 @@ use plimsoll_client::errors::{describe, from_code};
 use plimsoll_testkit::EngineError;
 
 /// Append, never change.
-const FROZEN: [(u32, &str); 86] = [
+const FROZEN: [(u32, &str); 94] = [
     (6_000, "Overflow"),
     (6_001, "WrongAccount"),
     (6_002, "NotAuthorized"),
@@ -44,6 +44,14 @@ const FROZEN: [(u32, &str); 86] = [
     (6_058, "MarketNotActive"),
     (6_059, "SeatDepositMissing"),
     (6_060, "NotInCall"),
+    (6_061, "NotChangeable"),
+    (6_062, "NothingToChange"),
+    (6_063, "ChangeNotDue"),
+    (6_064, "ChangeExpired"),
+    (6_065, "ChangeOutdated"),
+    (6_066, "GuardianPausing"),
+    (6_067, "IndexNotDead"),
+    (6_068, "MarketWoundUp"),
     (6_070, "WrongSeat"),
     (6_071, "SeatAlreadyClaimed"),
     (6_072, "SeatNotEmpty"),

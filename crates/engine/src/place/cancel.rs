@@ -6,7 +6,7 @@ use super::MATCH_STEPS_MAX;
 use crate::book::arena::{self, MarketMut};
 use crate::book::orders;
 use crate::error::{EngineError, Result};
-use crate::state::{HaltPhase, MarketHeader, Order, OrderSide, Pubkey, NIL};
+use crate::state::{HaltPhase, MarketHeader, MarketStatus, Order, OrderSide, Pubkey, NIL};
 use crate::Env;
 
 /// An order that left the book.
@@ -133,7 +133,7 @@ pub fn drop_expired(
     Ok(())
 }
 
-/// Anyone may take an expired order off the book.
+/// Anyone may take an expired order off the book, and any order off that of a market that was wound up.
 pub fn remove_expired(
     market: &mut MarketMut<'_>,
     index: u32,
@@ -144,7 +144,8 @@ pub fn remove_expired(
     if order.sequence != sequence {
         return Err(EngineError::WrongOrder);
     }
-    if !order.expired(env.now) {
+    let void = market.header.status == MarketStatus::WoundUp.byte();
+    if !void && !order.expired(env.now) {
         return Err(EngineError::OrderNotExpired);
     }
     take(market, index)

@@ -151,6 +151,9 @@ fn check_request(header: &MarketHeader, request: &OrderRequest, env: &Env) -> Re
     if request.expires_at != 0 && request.expires_at <= env.now {
         return Err(EngineError::ExpiryInThePast);
     }
+    if header.status == MarketStatus::WoundUp.byte() {
+        return Err(EngineError::MarketWoundUp);
+    }
     if header.status == MarketStatus::Pending.byte() {
         return Err(EngineError::MarketNotActive);
     }

@@ -1,9 +1,8 @@
-//! Credit vaults, stakes in them, credit lines, and queued changes: layouts of spec §10 and §11.
+//! Credit vaults, stakes in them and credit lines: layouts of spec §10.
 
 use bytemuck::{Pod, Zeroable};
 
 use super::Pubkey;
-use crate::params::MarketParams;
 
 /// Lines that one vault may have at once.
 pub const VAULT_LINES_MAX: usize = 32;
@@ -192,29 +191,4 @@ pub struct CreditLine {
     pub mandate_notional: [u64; MANDATE_MARKETS_MAX],
     pub mandate_markets: [Pubkey; MANDATE_MARKETS_MAX],
     pub reserved: [u64; 23],
-}
-
-/// One queued parameter change (spec §11): readable by anyone until applied or cancelled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
-#[cfg_attr(feature = "idl-build", derive(anchor_lang::AnchorSerialize))]
-#[repr(C)]
-pub struct PendingChange {
-    /// Layout version: 1.
-    pub version: u8,
-    pub bump: u8,
-    /// What is changed: 0 market parameters, 1 fee split, 2 authority, 3 guardian, 4 treasury.
-    pub kind: u8,
-    pub reserved_0: [u8; 5],
-    pub exchange: Pubkey,
-    /// The market, or zero.
-    pub target: Pubkey,
-    pub id: u64,
-    pub queued_at: i64,
-    pub applies_from: i64,
-    pub expires_at: i64,
-    /// A new address, for the kinds that set one.
-    pub address: Pubkey,
-    pub values: [u64; 8],
-    pub params: MarketParams,
-    pub reserved: [u64; 54],
 }

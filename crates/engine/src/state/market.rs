@@ -18,6 +18,8 @@ pub enum MarketStatus {
     Active = 1,
     /// Only orders that reduce a position.
     ReduceOnly = 2,
+    /// Every position was closed at the last mark, for want of an index; for ever (ADR 0011).
+    WoundUp = 3,
 }
 
 impl MarketStatus {
@@ -173,5 +175,7 @@ pub struct MarketHeader {
     /// Until when a guardian has set the market reduce-only.
     pub guardian_until: i64,
     pub created_at: i64,
-    pub reserved: [u64; 39],
+    /// When the guardian's running or last time began.
+    pub guardian_from: i64,
+    pub reserved: [u64; 38],
 }

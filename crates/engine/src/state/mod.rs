@@ -6,6 +6,7 @@
 
 mod credit;
 mod exchange;
+mod governance;
 mod halt;
 mod margin_account;
 mod mark_account;
@@ -14,10 +15,10 @@ mod orders;
 mod side;
 
 pub use credit::{
-    CreditLine, CreditVault, LineSlot, LineState, PendingChange, VaultStake, MANDATE_MARKETS_MAX,
-    VAULT_LINES_MAX,
+    CreditLine, CreditVault, LineSlot, LineState, VaultStake, MANDATE_MARKETS_MAX, VAULT_LINES_MAX,
 };
 pub use exchange::{DefaultFund, Exchange, Spending, CUSTODY_SHARDS_MAX};
+pub use governance::PendingChange;
 pub use halt::{AuctionStep, AuctionWalk, HaltBudget, HaltPhase, HaltState, BUDGET_BUCKETS};
 pub use margin_account::{MarginAccount, MarginEntry, MARGIN_ENTRIES_MAX};
 pub use mark_account::MarkAccount;

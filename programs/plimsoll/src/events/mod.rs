@@ -4,11 +4,13 @@
 use anchor_lang::prelude::*;
 
 mod credit;
+mod governance;
 mod halts;
 mod losses;
 mod order_placed;
 
 pub use credit::*;
+pub use governance::*;
 pub use halts::*;
 pub use losses::*;
 pub use order_placed::{emit_order_placed, ORDER_PLACED_SIZE_MAX};

@@ -1,7 +1,7 @@
 //! Setting an exchange up: exchange, custody shards, markets.
 
 use anchor_lang::prelude::*;
-use plimsoll_engine::math::PPM;
+use plimsoll_engine::governance;
 use plimsoll_engine::params::MarketParams;
 use plimsoll_engine::seats::{self, MarketIdentity};
 use plimsoll_engine::state::{
@@ -29,11 +29,6 @@ const COLLATERAL_DECIMALS: u8 = 6;
 /// The system program's `AdvanceNonceAccount`, as its data begins.
 const ADVANCE_NONCE_ACCOUNT: [u8; 4] = 4_u32.to_le_bytes();
 
-/// Shortest and longest timelock, seconds.
-const TIMELOCK_BOUNDS: (u32, u32) = (172_800, 2_592_000);
-/// Bounds of the timelock of changes that only tighten new risk, seconds.
-const TIMELOCK_TIGHTENING_BOUNDS: (u32, u32) = (3_600, 172_800);
-
 /// How an exchange is set up; all of it changes only through the timelock afterwards.
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExchangeArgs {
@@ -50,16 +45,14 @@ pub struct ExchangeArgs {
 
 impl ExchangeArgs {
     fn validate(&self) -> Result<()> {
-        let within = |value: u32, (low, high): (u32, u32)| value >= low && value <= high;
-        let split = u64::from(self.fee_default_fund_ppm)
-            .saturating_add(u64::from(self.fee_keeper_pool_ppm))
-            .saturating_add(u64::from(self.fee_treasury_ppm));
-        let timelocks = within(self.timelock_seconds, TIMELOCK_BOUNDS)
-            && within(self.timelock_tightening_seconds, TIMELOCK_TIGHTENING_BOUNDS);
-        if split != PPM || !timelocks {
-            return err!(PlimsollError::ParameterOutOfBounds);
-        }
-        Ok(())
+        let shares = [
+            self.fee_default_fund_ppm,
+            self.fee_keeper_pool_ppm,
+            self.fee_treasury_ppm,
+        ];
+        governance::check_fee_split(shares).anchor()?;
+        governance::check_timelocks(self.timelock_seconds, self.timelock_tightening_seconds)
+            .anchor()
     }
 }
 
@@ -161,7 +154,7 @@ pub(crate) fn initialize_exchange(
 
 /// Refuses a transaction that begins with a durable-nonce advance: one signed long ago and kept must not
 /// act now (spec §11, attack 39). The sysvar is proven by its address (attack 35).
-fn refuse_durable_nonce(instructions: &AccountInfo<'_>) -> Result<()> {
+pub(super) fn refuse_durable_nonce(instructions: &AccountInfo<'_>) -> Result<()> {
     if *instructions.key != INSTRUCTIONS_SYSVAR {
         return err!(PlimsollError::WrongAccount);
     }
@@ -173,7 +166,7 @@ fn refuse_durable_nonce(instructions: &AccountInfo<'_>) -> Result<()> {
     Ok(())
 }
 
-fn check_authority(exchange: &Exchange, signer: &Pubkey) -> Result<()> {
+pub(super) fn check_authority(exchange: &Exchange, signer: &Pubkey) -> Result<()> {
     if !same_key(signer, &exchange.authority) {
         return err!(PlimsollError::NotAuthorized);
     }

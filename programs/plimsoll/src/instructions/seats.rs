@@ -118,7 +118,11 @@ pub(crate) fn close_margin_account(ctx: Context<CloseMarginAccount>) -> Result<(
 }
 
 /// Moves lamports out of an account of this program.
-fn move_lamports(from: &AccountInfo<'_>, to: &AccountInfo<'_>, lamports: u64) -> Result<()> {
+pub(super) fn move_lamports(
+    from: &AccountInfo<'_>,
+    to: &AccountInfo<'_>,
+    lamports: u64,
+) -> Result<()> {
     if from.key == to.key {
         return err!(PlimsollError::DuplicateAccount);
     }
