@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds the program's bytecode to target/deploy/plimsoll.so, with Solana's own compiler where it is installed and
-# with toolchain/sbf elsewhere. `PLIMSOLL_SBF=debian` asks for toolchain/sbf.
+# with toolchain/sbf elsewhere. `PLIMSOLL_SBF=debian` asks for toolchain/sbf. Each builds sBPF v3, the only version that
+# clusters with SIMD-0500 take.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 target=${CARGO_TARGET_DIR:-target}
@@ -25,7 +26,9 @@ esac
 
 case "$compiler" in
   debian) toolchain/sbf/build.sh plimsoll "$output" ;;
-  anchor) anchor build --no-idl ;;
-  cargo-build-sbf) cargo build-sbf --manifest-path programs/plimsoll/Cargo.toml --sbf-out-dir "$(dirname "$output")" ;;
+  anchor) anchor build --no-idl --arch v3 ;;
+  cargo-build-sbf)
+    cargo build-sbf --arch v3 --manifest-path programs/plimsoll/Cargo.toml --sbf-out-dir "$(dirname "$output")"
+    ;;
 esac
 echo "build-program: $output, built by $compiler" >&2

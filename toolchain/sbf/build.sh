@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds a program of this workspace to an sBPF v0 ELF with Debian's rustc and LLVM plus crates.io, for machines where
+# Builds a program of this workspace to an sBPF v3 ELF with Debian's rustc and LLVM plus crates.io, for machines where
 # Solana's own compiler cannot be had.
 #
 #   toolchain/sbf/build.sh <package> <output file>     build

@@ -2,7 +2,7 @@
 //!
 //! `make selftest` builds the bytecode first; PLIMSOLL_SBF_SELFTEST_SO names the file.
 
-use std::{env, fs, path::PathBuf, sync::Arc};
+use std::{collections::BTreeSet, env, fs, path::PathBuf, sync::Arc};
 
 use litesvm::LiteSVM;
 use plimsoll_sbf_selftest::{run, GROUPS};
@@ -12,7 +12,12 @@ use solana_keypair::Keypair;
 use solana_message::Message;
 use solana_program_runtime::invoke_context::InvokeContext;
 use solana_pubkey::Pubkey;
-use solana_sbpf::{elf::Executable, verifier::RequisiteVerifier};
+use solana_sbpf::{
+    ebpf,
+    elf::Executable,
+    program::{BuiltinProgram, SBPFVersion},
+    verifier::RequisiteVerifier,
+};
 use solana_signer::Signer;
 use solana_transaction::Transaction;
 
@@ -114,10 +119,26 @@ fn bytecode_computes_what_the_host_computes() {
     );
 }
 
-/// LiteSVM loads leniently; a deployment is refused for what this refuses.
+/// LiteSVM loads leniently; a deployment is refused for what this refuses. `make test` names the program's file, too.
 #[test]
 fn bytecode_passes_the_checks_of_a_deployment() {
-    let (file, bytes) = bytecode();
+    let (selftest, _) = bytecode();
+    let program = env::var_os("PLIMSOLL_PROGRAM_SO").map(PathBuf::from);
+    for file in [Some(selftest), program].into_iter().flatten() {
+        let bytes = fs::read(&file)
+            .unwrap_or_else(|error| panic!("{} cannot be read: {error}", file.display()));
+        let executable = Executable::<InvokeContext>::load(&bytes, environment())
+            .unwrap_or_else(|error| panic!("{} does not load: {error}", file.display()));
+        // With SIMD-0500 a loader takes nothing older.
+        assert_eq!(executable.get_sbpf_version(), SBPFVersion::V3);
+        executable
+            .verify::<RequisiteVerifier>()
+            .unwrap_or_else(|error| panic!("{} does not verify: {error}", file.display()));
+        check_instructions(&executable);
+    }
+}
+
+fn environment() -> Arc<BuiltinProgram<InvokeContext<'static, 'static>>> {
     let budget =
         solana_compute_budget::compute_budget::ComputeBudget::new_with_defaults(false).to_budget();
     let features = agave_feature_set::FeatureSet::all_enabled().runtime_features();
@@ -129,9 +150,46 @@ fn bytecode_passes_the_checks_of_a_deployment() {
         debugging,
     )
     .expect("the environment of all features");
-    let executable = Executable::<InvokeContext>::load(&bytes, Arc::clone(&*environment))
-        .unwrap_or_else(|error| panic!("{} does not load: {error}", file.display()));
-    executable
-        .verify::<RequisiteVerifier>()
-        .unwrap_or_else(|error| panic!("{} does not verify: {error}", file.display()));
+    Arc::clone(&*environment)
+}
+
+/// What neither the loader nor the verifier of v3 looks at, and a transaction would stumble over later.
+fn check_instructions(executable: &Executable<InvokeContext>) {
+    const NO_OBJECT_BELOW: u64 = 16;
+    let system_calls = executable.get_loader().get_function_registry();
+    let (_, code) = executable.get_text_bytes();
+    let count = code.len() / ebpf::INSN_SIZE;
+    let (mut at, mut names) = (0, BTreeSet::new());
+    while at < count {
+        let mut instruction = ebpf::get_insn(code, at);
+        match instruction.opc {
+            ebpf::LD_DW_IMM => {
+                ebpf::augment_lddw_unchecked(code, &mut instruction);
+                // A number this small needs no 64 bits: it is an address, and a null reference to Rust.
+                assert!(
+                    instruction.imm as u64 >= NO_OBJECT_BELOW,
+                    "instruction {at} refers to address {}",
+                    instruction.imm
+                );
+                at += 1;
+            }
+            ebpf::CALL_IMM if instruction.src == 0 => {
+                let key = instruction.imm as u32;
+                let (name, _) = system_calls
+                    .lookup_by_key(key)
+                    .unwrap_or_else(|| panic!("instruction {at} calls {key:#x}: no system call"));
+                names.insert(String::from_utf8_lossy(name).into_owned());
+            }
+            ebpf::CALL_IMM => {
+                let target = at as i64 + 1 + instruction.imm;
+                assert!(
+                    (0..count as i64).contains(&target),
+                    "instruction {at} calls instruction {target}"
+                );
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    println!("{count} instructions; system calls {names:?}");
 }

@@ -4,8 +4,10 @@ mod calls;
 mod collections;
 mod enums;
 mod floats;
+mod frames;
 mod integers;
 mod memory;
+mod statics;
 mod text;
 mod wide_division;
 
@@ -14,7 +16,7 @@ use crate::{digest::Digest, random::Random};
 type Group = (&'static str, fn(&mut Digest, &mut Random));
 
 /// In the order in which the runner reports them.
-pub const GROUPS: [Group; 12] = [
+pub const GROUPS: [Group; 14] = [
     ("integers of 8 and 16 bits", integers::narrow),
     ("integers of 32 bits, u64", integers::medium),
     ("i64 and pointer-sized integers", integers::signed_and_size),
@@ -36,6 +38,11 @@ pub const GROUPS: [Group; 12] = [
         "division of 128 bits, roots, saturation",
         wide_division::all,
     ),
+    (
+        "statics: references, function pointers, constants",
+        statics::all,
+    ),
+    ("frames: nested and full", frames::all),
 ];
 
 /// The digest of one group for one seed.
