@@ -32,8 +32,7 @@ refused() { # error, who, command...
 
 "$plimsoll" price-files "$folder/prices" --in 60
 solana-test-validator --reset --quiet --ledger "$folder/ledger" --bind-address 127.0.0.1 --rpc-port 28899 --faucet-port 29900 \
-  --account-dir "$folder/prices" --deactivate-feature B8JJXCy5amZyWG9r7EnUYLwzXSXTxG7GZ1qZ1qggo83g \
-  >"$folder/validator.log" 2>&1 &
+  --account-dir "$folder/prices" >"$folder/validator.log" 2>&1 &
 validator=$!
 trap 'kill "$validator" 2>/dev/null || true; wait "$validator" 2>/dev/null || true; rm -rf "$folder"' EXIT
 "$plimsoll" keygen "$folder/ann.json"
