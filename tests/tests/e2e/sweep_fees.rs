@@ -239,9 +239,15 @@ fn collecting_from_a_wrong_shard_or_to_a_wrong_account_is_rejected() {
 }
 
 #[test]
-fn collecting_from_a_shard_that_holds_too_little_is_refused_by_the_token_program() {
+fn a_treasury_that_no_shard_holds_alone_is_collected_in_pieces() {
     let mut world = settled();
     world.sweep_fees(AVAX).unwrap();
-    let refused = world.assert_refused(|world| world.collect_treasury(1));
-    assert_eq!((refused.engine, refused.code()), (None, Some(1)));
+    world.deposit_through("ann", 1, 36_000).unwrap();
+    for (shard, paid) in [(1, 36_000), (0, 60_000)] {
+        let collected = world.collect_treasury(shard).unwrap();
+        assert_eq!(collected.event::<TreasuryCollected>().amount, paid);
+        world.assert_sound();
+    }
+    assert_eq!(world.tokens(&world.treasury()), 96_000);
+    assert_eq!(world.default_fund().treasury, 0);
 }

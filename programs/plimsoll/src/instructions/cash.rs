@@ -206,7 +206,8 @@ pub(crate) fn collect_treasury(ctx: Context<CollectTreasury>, shard: u8) -> Resu
         return err!(PlimsollError::WrongAccount);
     }
     check_shard(&exchange, shard, &accounts.custody_shard)?;
-    let amount = fund.treasury;
+    // As much as the shard holds: another call brings the rest through another shard.
+    let amount = fund.treasury.min(token::amount(&accounts.custody_shard)?);
     if amount == 0 {
         return Ok(());
     }
@@ -217,7 +218,10 @@ pub(crate) fn collect_treasury(ctx: Context<CollectTreasury>, shard: u8) -> Resu
         token_program: &accounts.token_program,
     };
     custody.pay(&accounts.custody_shard, &accounts.treasury, amount)?;
-    fund.treasury = 0;
+    fund.treasury = fund
+        .treasury
+        .checked_sub(amount)
+        .ok_or(PlimsollError::Overflow)?;
     emit!(TreasuryCollected {
         version: EVENT_VERSION,
         exchange: *accounts.exchange.key,
