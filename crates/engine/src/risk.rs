@@ -67,6 +67,8 @@ pub struct AccountRisk {
     pub equity_initial: i64,
     /// D.
     pub credit: u64,
+    /// Interest owed, which `equity` is without.
+    pub interest: u64,
     pub initial_margin: u64,
     pub maintenance_margin: u64,
     pub loss: u64,
@@ -83,6 +85,7 @@ impl AccountRisk {
             equity: math::add_signed(own, legs.equity)?,
             equity_initial: math::add_signed(math::sub_signed(own, unaged)?, legs.equity_initial)?,
             credit: cash.credit,
+            interest: cash.interest,
             initial_margin: legs.initial_margin,
             maintenance_margin: legs.maintenance_margin,
             loss: legs.loss,
@@ -101,9 +104,23 @@ impl AccountRisk {
         covers(self.equity_initial, self.initial_margin)
     }
 
-    /// Maintenance margin is met: Q ≥ MM.
+    /// S = max(0, −(collateral + D + Σ claims)): the loss that the account cannot bear. Interest is no part of
+    /// it: neither the fund nor the other side pays a lender's interest (ADR 0016).
+    pub fn deficit(&self) -> Result<u64> {
+        let covered = math::add_signed(self.equity_with_credit()?, math::signed(self.interest)?)?;
+        Ok(u64::try_from(covered.saturating_neg()).unwrap_or(0))
+    }
+
+    /// No position, no order (either has initial margin) and no loss beyond its cash and gains: no step of a
+    /// liquidation could do anything, whatever interest is owed or gains are still unpaid.
+    pub fn nothing_to_close(&self) -> Result<bool> {
+        Ok(self.initial_margin == 0 && self.deficit()? == 0)
+    }
+
+    /// Maintenance margin is met: Q ≥ MM, or there is nothing to close.
     pub fn meets_maintenance(&self) -> Result<bool> {
-        Ok(covers(self.equity_with_credit()?, self.maintenance_margin))
+        Ok(covers(self.equity_with_credit()?, self.maintenance_margin)
+            || self.nothing_to_close()?)
     }
 
     /// What may still be withdrawn or put at risk: equity for initial margin less what it must cover.

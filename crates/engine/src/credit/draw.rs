@@ -2,6 +2,7 @@
 
 use crate::credit::{line, margin_target, vault};
 use crate::error::{EngineError, Result};
+use crate::fund;
 use crate::math;
 use crate::position::Holding;
 use crate::risk::AccountRisk;
@@ -128,8 +129,8 @@ pub struct Drawn {
 }
 
 /// Draws U, if Q is under 1.05 M and Q + U reaches M: the vault's cash and the account's D move by the
-/// same amount, and the account's collateral does not (INV-1). The first draw opens a margin call. The
-/// line leaves with a fresh conservative value. `LineNotActive`; `DrawNotNeeded`; `DrawDoesNotCure`, also
+/// same amount, and the account's collateral does not (INV-1). The first draw opens a margin call, and each
+/// ends a liquidation's flag. The line leaves with a fresh conservative value. `LineNotActive`; `DrawNotNeeded`; `DrawDoesNotCure`, also
 /// when nothing is usable.
 pub fn draw(
     account: &mut MarginAccount,
@@ -165,6 +166,7 @@ pub fn draw(
     let value = line::conservative_value(principal, risk);
     lend(line, vault, amount, value, env.now)?;
     account.credit_principal = principal;
+    fund::clear_flag(account);
     if let Some(deadline) = call {
         line.call_opened_at = env.now;
         line.call_deadline = deadline;

@@ -144,6 +144,7 @@ impl Bench {
             initial_margin: 2 * maintenance_margin,
             maintenance_margin,
             loss: 0,
+            interest: 0,
             favour: 0,
         }
     }

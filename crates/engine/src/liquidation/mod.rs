@@ -17,9 +17,10 @@ pub use takeover::{take_over, takeover_terms, TakenOver, TakeoverTerms, Taker};
 pub use tear_up::{close_remainder, tear_up};
 
 use crate::error::{EngineError, Result};
+use crate::fund;
 use crate::math;
 use crate::risk::AccountRisk;
-use crate::state::MarketParams;
+use crate::state::{MarginAccount, MarketParams};
 
 /// Whether an account that is not below maintenance would be, on e, if its resting orders filled: 2·e < IM,
 /// initial margin at their worst case being twice maintenance. Then anyone may cancel those that do more
@@ -27,6 +28,17 @@ use crate::state::MarketParams;
 pub fn orders_outlive(risk: &AccountRisk) -> bool {
     let twice = i128::from(risk.equity).saturating_mul(2);
     risk.favour == 0 && twice < i128::from(risk.initial_margin)
+}
+
+/// Ends the flag, and with it a takeover's walk, of an account that is flagged and not liquidatable; whether
+/// there was one. What stale indices give the holder is no recovery. Without this the walk would go on through
+/// a recovery of under a minute, and the next fall begin at its far end.
+pub fn end_flag(account: &mut MarginAccount, risk: &AccountRisk) -> bool {
+    let recovered = account.flagged_at != 0 && risk.favour == 0;
+    if recovered {
+        fund::clear_flag(account);
+    }
+    recovered
 }
 
 /// A step smaller than this many lots is reimbursed at most what it was charged: a sixteenth of the
@@ -57,10 +69,13 @@ pub struct Standing {
     pub priced_with_credit: i64,
     /// M, quote atoms.
     pub maintenance_margin: u64,
+    /// S: the loss that the account cannot bear.
+    pub deficit: u64,
 }
 
 impl Standing {
-    /// Q < MM at any time; e < MM once a margin call has lapsed.
+    /// Q < MM at any time; e < MM once a margin call has lapsed. Neither of an account in which nothing is left
+    /// to close, which interest alone would hold below zero for ever.
     ///
     /// # Errors
     /// `NotLiquidatable`; `CreditUsable` when `usable` of a credit line would lift Q to MM (INV-7).
@@ -69,7 +84,9 @@ impl Standing {
         let below = |amount: i64| {
             u64::try_from(amount).map_or(true, |amount| amount < risk.maintenance_margin)
         };
-        let cause = if below(with_credit) {
+        let cause = if risk.nothing_to_close()? {
+            return Err(EngineError::NotLiquidatable);
+        } else if below(with_credit) {
             Cause::Maintenance
         } else if lapsed && below(risk.equity) {
             Cause::LapsedCall
@@ -88,6 +105,7 @@ impl Standing {
             priced_equity: math::sub_signed(risk.equity, favour)?,
             priced_with_credit: math::sub_signed(with_credit, favour)?,
             maintenance_margin: risk.maintenance_margin,
+            deficit: risk.deficit()?,
         })
     }
 

@@ -13,30 +13,18 @@ use crate::place::{self, FeesTo};
 use crate::state::{DefaultFund, MarginAccount, Pubkey};
 use crate::Env;
 
-/// Loss that the account cannot bear: S = max(0, −(collateral + D + Σ claims)). Interest is no part of it:
-/// neither the fund nor the other side pays a lender's interest (ADR 0016).
-fn deficit_of(account: &MarginAccount, standing: &Standing) -> Result<u64> {
-    let interest = math::signed(account.credit_interest)?;
-    let covered = math::add_signed(standing.with_credit, interest)?;
-    Ok(u64::try_from(covered.saturating_neg()).unwrap_or(0))
-}
-
 /// The leg that a tear-up closes next: as in a liquidation while there are positions, then the flat leg
 /// with the largest loss (ADR 0008).
 ///
 /// # Errors
 /// `AccountSolvent` while Q > 0, or when nothing is left to close or to charge; `IndexStale` when the
 /// positions that are left lie in markets without a fresh index, or halted.
-pub fn leg_to_tear_up<'a>(
-    account: &MarginAccount,
-    legs: &'a Legs,
-    standing: &Standing,
-) -> Result<&'a Leg> {
+pub fn leg_to_tear_up<'a>(legs: &'a Legs, standing: &Standing) -> Result<&'a Leg> {
     if standing.with_credit > 0 {
         return Err(EngineError::AccountSolvent);
     }
     match legs.next() {
-        Err(EngineError::NotLiquidatable) if deficit_of(account, standing)? != 0 => {
+        Err(EngineError::NotLiquidatable) if standing.deficit != 0 => {
             legs.largest_loss().ok_or(EngineError::AccountSolvent)
         }
         Err(EngineError::NotLiquidatable) => Err(EngineError::AccountSolvent),
@@ -62,11 +50,11 @@ pub fn tear_up(
     env: &Env,
 ) -> Result<Receipt> {
     legs.check_no_orders()?;
-    let leg = leg_to_tear_up(account, legs, standing)?;
+    let leg = leg_to_tear_up(legs, standing)?;
     if leg.market != *address {
         return Err(EngineError::WrongMarketAccounts);
     }
-    let deficit = charged_to(leg, legs, deficit_of(account, standing)?)?;
+    let deficit = charged_to(leg, legs, standing.deficit)?;
     let header = &*market.header;
     let allowance = fund::allowance(fund, &header.losses, &header.params, env.now)?;
     let event = LossEvent {

@@ -67,6 +67,7 @@ fn standing_of(leg: &Leg, others: u64, equity: i64, with_credit: i64) -> Standin
         priced_equity: equity,
         priced_with_credit: with_credit,
         maintenance_margin,
+        deficit: u64::try_from(with_credit.saturating_neg()).unwrap_or(0),
     }
 }
 

@@ -289,6 +289,7 @@ fn margins_are_met_at_equality_and_never_by_negative_equity() {
             initial_margin: 100,
             maintenance_margin: 100,
             loss: 0,
+            interest: 0,
             favour: 0,
         };
         assert_eq!(risk.meets_initial(), met);
@@ -421,6 +422,7 @@ fn a_reducing_trade_cuts_margin_and_keeps_q_over_it() {
         initial_margin: 2 * maintenance_margin,
         maintenance_margin,
         loss: 0,
+        interest: 0,
         favour: 0,
     };
     const WORSE: Result<()> = Err(EngineError::TradeWorsensRisk);
@@ -455,6 +457,7 @@ fn on_credit_a_trade_costs_the_borrower_and_not_the_lender() {
         initial_margin: 2 * maintenance_margin,
         maintenance_margin,
         loss: 0,
+        interest: 0,
         favour: 0,
     };
     const WORSE: Result<()> = Err(EngineError::TradeWorsensRisk);

@@ -13,7 +13,7 @@ use plimsoll_engine::credit::vault::{self, VaultIdentity};
 use plimsoll_engine::liquidation::Legs;
 use plimsoll_engine::risk::{AccountRisk, LegRisk};
 use plimsoll_engine::state::{CreditLine, CreditVault, LineState, VaultStake};
-use plimsoll_engine::{fund, EngineError};
+use plimsoll_engine::EngineError;
 
 use super::ledger::{big, ceil, floor, Risk};
 use super::steps::atoms;
@@ -342,6 +342,8 @@ impl World {
         self.vaults[number].tokens -= drawn.amount;
         self.tokens += drawn.amount;
         self.cash[account].credit += drawn.amount;
+        let state = &self.accounts[account];
+        assert_eq!((state.flagged_at, state.takeover_started_at), (0, 0));
         self.count("state:", kind);
         Ok(drawn.amount)
     }
@@ -887,9 +889,5 @@ impl World {
             "INV-12: {left} stay while {owed} is owed: {}",
             self.who_is_in(self.accounts.len())
         );
-    }
-
-    pub fn clear_after_draw(&mut self, account: usize) {
-        fund::clear_flag(&mut self.accounts[account]);
     }
 }

@@ -189,19 +189,11 @@ impl World {
             self.check();
             self.cancel_everywhere(maker);
         }
-        if self.liquidatable(account) && self.has_to_close(account) {
+        if self.liquidatable(account) {
             busy = true;
             self.be_liquidated(account, maker);
         }
         busy
-    }
-
-    /// A position, or a loss that is not interest alone (ADR 0016).
-    fn has_to_close(&self, account: usize) -> bool {
-        let risk = self.account_risk(account);
-        let markets = self.markets_of(account);
-        let open = |market: &usize| self.markets[*market].seats[&account].base != 0;
-        markets.iter().any(open) || risk.with_credit + &self.cash[account].interest < big(0)
     }
 
     /// An account below maintenance: its orders are gone; the maker stands in the book.

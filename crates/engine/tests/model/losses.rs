@@ -165,7 +165,11 @@ impl World {
         let below = |amount: &BigInt| *amount < big(0) || *amount < risk.maintenance;
         let starved = below(&risk.with_credit);
         let worked_out = self.call_lapsed(account) && below(&risk.equity);
-        if !starved && !worked_out {
+        // Interest alone, and a claim that no pool pays yet, are nothing to close.
+        let covered = &risk.with_credit + &self.cash[account].interest;
+        let held = |market: &usize| self.markets[*market].seats[&account].base != 0;
+        let open = self.markets_of(account).iter().any(held) || self.orders_rest(account);
+        if (!starved && !worked_out) || (!open && covered >= big(0)) {
             return Err(EngineError::NotLiquidatable);
         }
         let usable = self.usable_credit(account);
@@ -292,7 +296,6 @@ impl World {
                         after.with_credit >= after.maintenance,
                         "spec §13: drawn without a cure: {after:?}"
                     );
-                    self.clear_after_draw(account);
                     self.count("state:", "drawn in a liquidation");
                     return Ok(());
                 }
@@ -340,19 +343,35 @@ impl World {
         Ok(())
     }
 
-    /// Below initial and not below maintenance margin: orders that may do more than reduce leave.
+    /// Not below maintenance margin: orders that may do more than reduce leave if it would be with them
+    /// filled, and a flag ends.
     fn cancel_for_margin(&mut self, account: usize, answer: Answer<()>) -> Answer<()> {
         let Err(EngineError::NotLiquidatable) = answer else {
             return answer;
         };
         let (legs, risk) = self.read_legs(account)?;
-        let model = self.cash[account].risk(&self.legs(account, &[]), self.env.now);
-        assert_eq!(risk.meets_initial(), model.meets_initial());
-        if risk.meets_initial() || self.cancel_orders(account, &legs, Which::NotReduceOnly)? == 0 {
-            return answer;
+        let model = self.account_risk(account);
+        let outlive = model.favour == big(0) && &model.equity * 2 < model.initial;
+        assert_eq!(liquidation::orders_outlive(&risk), outlive);
+        let cancelled = if outlive {
+            self.cancel_orders(account, &legs, Which::NotReduceOnly)?
+        } else {
+            0
+        };
+        let recovered = self.accounts[account].flagged_at != 0 && model.favour == big(0);
+        let ended = liquidation::end_flag(&mut self.accounts[account], &risk);
+        assert_eq!(ended, recovered);
+        if ended {
+            assert_eq!(self.accounts[account].takeover_started_at, 0);
+            self.count("state:", "flag ended by a recovery");
         }
-        self.count("state:", "orders cancelled for initial margin");
-        Ok(())
+        if cancelled != 0 {
+            self.count("state:", "orders cancelled for initial margin");
+        }
+        if cancelled != 0 || ended {
+            return Ok(());
+        }
+        answer
     }
 
     fn cancel_orders(&mut self, account: usize, legs: &Legs, which: Which) -> Answer<usize> {
@@ -449,8 +468,8 @@ impl World {
         Ok(step)
     }
 
-    /// After fills at the zero price or better Q over M is as it was, but for two roundings and those of
-    /// the position's value.
+    /// After fills at the zero price or better Q over M is as it was, but for under four and a half atoms
+    /// (spec §13).
     fn check_zero_price(&mut self, account: usize, view: &LegModel, model: &StandingModel) {
         self.resync_wealth(account, view.market);
         let risk = self.cash[account].risk(&self.legs(account, &[]), self.env.now);
@@ -461,8 +480,8 @@ impl World {
         let apart = &priced - &shared;
         let needed = shared * &risk.maintenance;
         assert!(
-            (left - apart + 3) * &model.maintenance >= needed,
-            "a liquidation below the zero price: {model:?} {risk:?}"
+            ((left - apart) * 2 + 9) * &model.maintenance > needed * 2,
+            "a liquidation beyond the zero price: {model:?} {risk:?}"
         );
     }
 

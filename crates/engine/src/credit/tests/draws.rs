@@ -40,6 +40,26 @@ fn a_second_draw_keeps_the_call_and_a_new_debt_opens_another() {
     assert_eq!(third.call_deadline, bench.now + 43_200);
 }
 
+/// Else the walk of a takeover that was open goes on through the cure.
+#[test]
+fn a_draw_ends_the_flag_of_a_liquidation() {
+    let mut bench = Bench::active(&terms());
+    let now = bench.now;
+    crate::fund::flag(&mut bench.account, now);
+    bench.account.takeover_started_at = now;
+    let refused = bench.draw(0, 150_001);
+    assert_eq!(refused, Err(EngineError::DrawDoesNotCure));
+    assert_eq!(bench.account.takeover_started_at, now);
+    bench.draw(10_000, 100_000).unwrap();
+    let account = bench.account;
+    let flag = (
+        account.flagged_at,
+        account.flag_seen_at,
+        account.takeover_started_at,
+    );
+    assert_eq!(flag, (0, 0, 0));
+}
+
 #[test]
 fn nothing_is_drawn_from_the_trigger_on() {
     let mut bench = Bench::active(&terms());

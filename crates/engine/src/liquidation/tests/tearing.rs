@@ -10,7 +10,7 @@ use crate::state::{HaltPhase, MarginAccount};
 fn tear(desk: &mut Desk, account: usize, fund: &mut DefaultFund) -> Result<Receipt> {
     let legs = legs_of(desk, account);
     let standing = standing(desk, account)?;
-    let leg = *tear_up::leg_to_tear_up(&desk.accounts[account], &legs, &standing)?;
+    let leg = *tear_up::leg_to_tear_up(&legs, &standing)?;
     let market = market_of(desk, &leg);
     let address = desk.markets[market].address;
     let (env, mut state) = (desk.env, desk.accounts[account]);
@@ -135,7 +135,7 @@ fn interest_is_no_part_of_a_deficit() {
     // Q is still a million short, and nothing is left to charge.
     assert_eq!(
         tear(&mut desk, holder, &mut fund),
-        Err(EngineError::AccountSolvent)
+        Err(EngineError::NotLiquidatable)
     );
     // With cash enough for the loss the positions go, and nobody is charged.
     let (mut desk, holder, _) = losing(&[params()], &[(10, -900_000)], 1_500_000);
@@ -150,10 +150,9 @@ fn an_account_that_only_owes_interest_has_nothing_to_tear_up() {
     desk.accounts[holder].credit_interest = 1_000;
     let mut fund = fund_of(1 << 30);
     assert_eq!(risk_of(&desk, holder).maintenance_margin, 0);
-    assert_eq!(standing(&desk, holder).unwrap().cause, Cause::Maintenance);
     assert_eq!(
         tear(&mut desk, holder, &mut fund),
-        Err(EngineError::AccountSolvent)
+        Err(EngineError::NotLiquidatable)
     );
     assert_eq!(fund.balance, 1 << 30);
 }
@@ -573,6 +572,7 @@ fn who_may_be_liquidated_and_why() {
         initial_margin: margin * 2,
         maintenance_margin: margin,
         loss: 0,
+        interest: 0,
         favour: 0,
     };
     use Cause::{LapsedCall, Maintenance};
@@ -592,7 +592,8 @@ fn who_may_be_liquidated_and_why() {
         (-1, 0, 0, false, 0, Ok(Maintenance)),
         (-1, 0, 0, false, 1, Err(CreditUsable)),
         (0, 0, 0, false, 0, Err(NotLiquidatable)),
-        (-1, 1, 0, true, 0, Ok(LapsedCall)),
+        // Without position, order or loss of its own nothing can be closed, whatever the call says.
+        (-1, 1, 0, true, 0, Err(NotLiquidatable)),
     ];
     for (at, (equity, credit, margin, lapsed, usable, expected)) in cases.into_iter().enumerate() {
         let found = Standing::of(&risk(equity, credit, margin), lapsed, usable);
@@ -609,6 +610,98 @@ fn who_may_be_liquidated_and_why() {
                 Ok((equity + credit as i64).min(margin as i64))
             );
         }
+    }
+}
+
+/// Else every call would fail, for ever, on an account that counts as liquidatable.
+#[test]
+fn what_counts_as_liquidatable_has_something_to_close() {
+    const NOT: EngineError = EngineError::NotLiquidatable;
+    // (claims of two flat legs, interest, how often it is torn up)
+    for (claims, interest, times) in [
+        ([0, 0], 7, 0),
+        ([9, 0], 10, 0),
+        ([50, -50], 7, 0),
+        ([50, -51], 7, 1),
+        ([-1, 0], 0, 1),
+    ] {
+        let (mut desk, holder, _) =
+            losing(&[params(), params()], &[(0, claims[0]), (0, claims[1])], 0);
+        desk.accounts[holder].credit_interest = interest;
+        let mut fund = fund_of(0);
+        for _ in 0..times {
+            assert!(!risk_of(&desk, holder).meets_maintenance().unwrap());
+            assert_eq!(standing(&desk, holder).unwrap().deficit, 1);
+            tear(&mut desk, holder, &mut fund).unwrap();
+        }
+        assert_eq!(
+            standing(&desk, holder).map(|s| s.cause),
+            Err(NOT),
+            "{claims:?}"
+        );
+        assert!(risk_of(&desk, holder).meets_maintenance().unwrap());
+        // An order is something, and a position.
+        let orders = &desk.clone();
+        desk.seat_mut(holder, 1).bid_lots = 1;
+        let resting = standing(&desk, holder).map(|s| s.cause);
+        desk = orders.clone();
+        let expected = if risk_of(&desk, holder).equity < 0 {
+            Ok(Cause::Maintenance)
+        } else {
+            Err(NOT)
+        };
+        assert_eq!(resting, expected);
+    }
+}
+
+#[test]
+fn a_recovery_that_a_call_sees_ends_the_flag_and_one_by_favour_does_not() {
+    let (mut desk, holder, _) = losing(&[params()], &[(10, 0)], 1_000_000);
+    let healthy = risk_of(&desk, holder);
+    assert!(!end_flag(&mut desk.accounts[holder], &healthy), "no flag");
+    fund::flag(&mut desk.accounts[holder], NOW);
+    desk.accounts[holder].takeover_started_at = NOW;
+    let flagged = desk.accounts[holder];
+    desk.env.now += 1 + i64::from(params().index_age_seconds_max);
+    let stale = risk_of(&desk, holder);
+    assert!(stale.favour != 0);
+    assert!(!end_flag(&mut desk.accounts[holder], &stale));
+    assert_eq!(desk.accounts[holder], flagged);
+    assert!(end_flag(&mut desk.accounts[holder], &healthy));
+    let account = desk.accounts[holder];
+    assert_eq!((account.flagged_at, account.takeover_started_at), (0, 0));
+}
+
+/// Its claim does not hang on the mark, and waiting would only let those leave who are to be charged.
+#[test]
+fn a_flat_legs_loss_waits_for_neither_index_nor_halt() {
+    for halted in [false, true] {
+        let (mut desk, holder, stranger) = losing(&[params()], &[(-10, 0)], 1 << 40);
+        desk.trade(holder, stranger, 0, 500, 10);
+        desk.seat_mut(holder, 0).quote = -300_000;
+        desk.accounts[holder].collateral = 0;
+        // Somebody is long and somebody short.
+        let buyer = desk.join(3, RICH);
+        desk.trade(buyer, stranger, 0, 500, 20);
+        if halted {
+            desk.halt(0, HaltPhase::Call);
+        } else {
+            desk.env.now += 1 + i64::from(params().index_age_seconds_max);
+        }
+        let before = desk.clone();
+        let mut fund = fund_of(0);
+        let receipt = tear(&mut desk, holder, &mut fund).unwrap();
+        assert_eq!((receipt.quantity, receipt.charged), (0, 300_000));
+        assert_eq!(receipt.scale_after, receipt.scale_before);
+        for account in [holder, stranger, buyer] {
+            assert_eq!(
+                held_of(&desk, account, 0).base,
+                held_of(&before, account, 0).base
+            );
+        }
+        let paid = |account| held_of(&before, account, 0).quote - held_of(&desk, account, 0).quote;
+        assert!([300_000, 300_001].contains(&paid(buyer)));
+        assert_eq!((paid(stranger), paid(holder)), (0, -300_000));
     }
 }
 

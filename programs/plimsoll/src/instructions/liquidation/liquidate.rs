@@ -98,25 +98,24 @@ pub(crate) fn liquidate<'info>(ctx: Context<'info, Liquidate<'info>>, shard: u8)
         line::lapsed(line, account.credit_principal, legs.reopened_at, env.now)
     });
     let (which, liquidatable) = match Standing::of(&risk, lapsed, 0) {
-        Ok(_) => (Which::All, true),
+        Ok(_) => (Some(Which::All), true),
         // Its orders were margined by equity that is gone; only what reduces may stay.
-        Err(EngineError::NotLiquidatable) if liquidation::orders_outlive(&risk) => {
-            (Which::NotReduceOnly, false)
+        Err(EngineError::NotLiquidatable) => {
+            let outlive = liquidation::orders_outlive(&risk);
+            (outlive.then_some(Which::NotReduceOnly), false)
         }
         Err(error) => return Err(PlimsollError::from(error).into()),
     };
-    let mut done = Done {
-        cancelled: cancel(accounts, &mut loaded, &legs, &address, others, which, &env)?,
-        ..Done::default()
-    };
+    let mut done = Done::default();
+    if let Some(which) = which {
+        done.cancelled = cancel(accounts, &mut loaded, &legs, &address, others, which, &env)?;
+    }
     if liquidatable {
         done.drawn = accounts.draw(&mut account, credit.as_mut(), &legs, shard, &env)?;
-    } else if done.cancelled == 0 {
+    } else if !liquidation::end_flag(&mut account, &risk) && done.cancelled == 0 {
         return err!(PlimsollError::NotLiquidatable);
     }
-    if done.drawn != 0 {
-        fund::clear_flag(&mut account);
-    } else if liquidatable {
+    if liquidatable && done.drawn == 0 {
         let lent = credit.as_ref().map(|(line, vault)| (&**line, &**vault));
         let standing = standing(&account, &legs, &risk, lent, &env)?;
         fund::flag(&mut account, env.now);
