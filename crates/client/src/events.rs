@@ -27,6 +27,9 @@ macro_rules! events {
                 None
             }
 
+            /// Names of all events that this client knows.
+            pub const NAMES: &'static [&'static str] = &[$(stringify!($name),)*];
+
             /// The event's name.
             pub const fn name(&self) -> &'static str {
                 match self { $(Self::$name(_) => stringify!($name),)* }
@@ -43,6 +46,9 @@ events! {
     VaultOpened, SharesBought, JuniorReleased, RedemptionRequested, RedemptionCancelled, RedemptionPaid,
     LineOffered, LineAccepted, LineActivated, ConsentGiven, CreditDrawn, CreditRepaid, CallExtended,
     LineRecalled, LineValued, InterestAccrued, CreditWrittenOff, LienCollected, LineClosed,
+    HaltStarted, AuctionJoined, AuctionPriceFixed, AuctionFilled, AuctionEnded, HaltEnded,
+    ChangeQueued, ChangeApplied, ChangeCancelled, AuthorityOffered, AuthorityAccepted, MarketGuarded,
+    MarketWoundUp,
 }
 
 /// The program's events in the order in which the transaction emitted them.
@@ -127,6 +133,22 @@ mod tests {
             panic!("the older event is dropped");
         };
         assert_eq!((older.count, older.lots), (3, 0));
+    }
+
+    #[test]
+    fn every_event_of_the_program_is_known() {
+        let sources = concat!(env!("CARGO_MANIFEST_DIR"), "/../../programs/plimsoll/src/events");
+        for file in std::fs::read_dir(sources).expect("the program's events") {
+            let text = std::fs::read_to_string(file.expect("a file").path()).expect("a source");
+            let after_mark = text.split("#[event]").skip(1);
+            let names = after_mark.filter_map(|rest| {
+                let (_, name) = rest.split_once("pub struct ")?;
+                name.split([' ', '{']).next()
+            });
+            for name in names {
+                assert!(Event::NAMES.contains(&name), "{name} is not decoded");
+            }
+        }
     }
 
     fn logged(event: &OrdersCancelled) -> String {
