@@ -447,6 +447,8 @@ impl World {
                 && !step.satisfied
                 && wanted(&big(sizes.price_floor(Ticks(limit)).unwrap().0)) > out.filled,
             satisfied: step.satisfied,
+            // These markets have no budget for halts.
+            trip: None,
         };
         assert!(!step.satisfied || (out.filled != 0 && !out.exhausted && !step.book_ended));
         drop(wanted);
