@@ -137,7 +137,10 @@ mod tests {
 
     #[test]
     fn every_event_of_the_program_is_known() {
-        let sources = concat!(env!("CARGO_MANIFEST_DIR"), "/../../programs/plimsoll/src/events");
+        let sources = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../programs/plimsoll/src/events"
+        );
         for file in std::fs::read_dir(sources).expect("the program's events") {
             let text = std::fs::read_to_string(file.expect("a file").path()).expect("a source");
             let after_mark = text.split("#[event]").skip(1);

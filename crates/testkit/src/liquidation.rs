@@ -70,11 +70,16 @@ impl World {
         self.send(&[instruction], &[keeper])
     }
 
+    pub fn join_auction_ix(&self, actor: impl Into<Actor>, symbol: &str) -> Instruction {
+        let actor = actor.into();
+        let rests = self.view(actor).markets_with_orders();
+        self.with_liquidation(actor, symbol, |call| call.join_auction(0, &rests))
+    }
+
     /// `join_auction` of the leg in `symbol`, by the keeper.
     pub fn join_auction(&mut self, actor: impl Into<Actor>, symbol: &str) -> Outcome {
-        let (keeper, actor) = (self.keeper(), actor.into());
-        let rests = self.view(actor).markets_with_orders();
-        let instruction = self.with_liquidation(actor, symbol, |call| call.join_auction(0, &rests));
+        let keeper = self.keeper();
+        let instruction = self.join_auction_ix(actor, symbol);
         self.send(&[instruction], &[keeper])
     }
 

@@ -101,6 +101,7 @@ event_kinds! {
     VaultOpened, SharesBought, JuniorReleased, RedemptionRequested, RedemptionCancelled, RedemptionPaid,
     LineOffered, LineAccepted, LineActivated, ConsentGiven, CreditDrawn, CreditRepaid, CallExtended,
     LineRecalled, LineValued, InterestAccrued, CreditWrittenOff, LienCollected, LineClosed,
+    HaltStarted, AuctionJoined, AuctionPriceFixed, AuctionFilled, AuctionEnded, HaltEnded,
 }
 
 impl Sent {

@@ -10,7 +10,9 @@ use super::attacks_stage::{with_account, with_extra, Stage, AVAX};
 const THOUSAND: u64 = 1_000_000_000;
 
 /// Instructions that anybody may send; every other one has a signer.
-const PERMISSIONLESS: [&str; 19] = [
+const PERMISSIONLESS: [&str; 21] = [
+    "advance_halt",
+    "join_auction",
     "collect_lien",
     "pay_redemption",
     "activate_line",

@@ -91,11 +91,14 @@ impl Stage {
         let of_admins = self.admin_roles(instruction);
         let of_losses = self.loss_roles(instruction);
         let of_credit = self.credit_roles(instruction);
-        [of_traders, of_cash, of_admins, of_losses, of_credit]
-            .into_iter()
-            .flatten()
-            .next()
-            .unwrap_or_default()
+        let of_halts = self.halt_roles(instruction);
+        [
+            of_traders, of_cash, of_admins, of_losses, of_credit, of_halts,
+        ]
+        .into_iter()
+        .flatten()
+        .next()
+        .unwrap_or_default()
     }
 
     fn trader_roles(&self, instruction: &str) -> Option<Vec<Role>> {

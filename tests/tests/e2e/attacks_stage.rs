@@ -10,6 +10,7 @@ use solana_pubkey::Pubkey;
 use solana_signer::Signer;
 
 use super::attacks_stage_credit::{set_credit, value_lines};
+use super::attacks_stage_halts::set_halts;
 use super::attacks_stage_losses::set_losses;
 
 pub const AVAX: &str = "AVAX";
@@ -95,6 +96,7 @@ impl Stage {
         stage.open_rival();
         stage.set_blank_markets();
         set_losses(&mut stage.world);
+        set_halts(&mut stage.world);
         let token_program = stage.world.addresses.token_program;
         let (mint, tokens) = (stage.other_mint, stage.other_tokens);
         stage.world.write_mint(mint, &token_program);
@@ -108,6 +110,7 @@ impl Stage {
         stage.calls = stage.all_calls();
         stage.calls.extend(stage.loss_calls());
         stage.calls.extend(stage.credit_calls());
+        stage.calls.extend(stage.halt_calls());
         stage
     }
 

@@ -30,6 +30,7 @@ mod attacks_rounding;
 mod attacks_shapes;
 mod attacks_stage;
 mod attacks_stage_credit;
+mod attacks_stage_halts;
 mod attacks_stage_losses;
 mod attacks_storm;
 mod attacks_tokens;
