@@ -3,12 +3,12 @@
 //! Matching computes the short band once an order, at its first fill, in ticks; a further fill costs two
 //! comparisons. Volumes are looked at only for a price outside the band.
 
-use crate::error::Result;
+use crate::error::{EngineError, Result};
 use crate::halt::{self, Cause};
 use crate::mark;
 use crate::math::{self, PPM};
 use crate::state::MarketHeader;
-use crate::units::{BaseLots, PriceQ32, PRICE_Q32_MAX};
+use crate::units::BaseLots;
 use crate::window::{Range, Widths};
 
 #[cfg(test)]
@@ -35,12 +35,21 @@ impl Band {
             return Ok(Self::ALL);
         };
         let threshold = u64::from(header.params.velocity_short_ppm);
-        let up = math::mul_ppm_floor(low, PPM.saturating_add(threshold))?;
-        let down = math::mul_ppm_ceil(high, PPM.saturating_sub(threshold))?;
         let sizes = header.params.lot_sizes();
+        // One quotient each, so that a move of exactly the threshold stays inside: 2^44 · 2^21 · 2^40.
+        let scaled = |price: u64, ppm: u64| {
+            math::wide(price, ppm)
+                .checked_mul(u128::from(sizes.base_atoms_per_lot))
+                .ok_or(EngineError::Overflow)
+        };
+        let tick = math::wide(sizes.quote_atoms_per_lot_tick, PPM) << 32;
+        let lowest = scaled(high, PPM.saturating_sub(threshold))?.div_ceil(tick.max(1));
+        let highest = scaled(low, PPM.saturating_add(threshold))?
+            .checked_div(tick)
+            .ok_or(EngineError::Overflow)?;
         Ok(Self {
-            lowest: sizes.ticks_ceil(PriceQ32(down))?.0,
-            highest: sizes.ticks_floor(PriceQ32(up.min(PRICE_Q32_MAX)))?.0,
+            lowest: math::narrow(lowest)?,
+            highest: math::narrow(highest)?,
         })
     }
 
