@@ -15,14 +15,17 @@ pub use fill::AuctionFill;
 pub use interest::{join, withdraw_interest, Joined};
 
 use crate::book::arena::{MarketMut, MarketRef};
-use crate::error::Result;
+use crate::error::{EngineError, Result};
 use crate::halt::{self, Reopened};
+use crate::math;
 use crate::state::{AuctionStep, HaltPhase, MarketHeader};
-use crate::units::PriceQ32;
 use crate::Env;
 
 /// Orders that one call looks at; what it fills besides costs no more.
 pub const AUCTION_STEPS_MAX: u16 = 128;
+
+/// Orders that every call may look at: with fewer no pair would ever be filled.
+pub const AUCTION_STEPS_MIN: u16 = 2;
 
 /// A fixed price.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,8 +73,8 @@ impl Steps {
 }
 
 /// Takes a market as far through its halt as the clock allows: fixes the auction's price, fills orders at
-/// it, ends the auction, writes down the reopening. Looks at most at `steps_max` orders, and hands each fill
-/// to `filled`. With nothing to do it changes nothing.
+/// it, ends the auction, writes down the reopening. Looks at most at `steps_max` orders, two at the least, and
+/// hands each fill to `filled`. With nothing to do it changes nothing.
 pub fn advance(
     market: &mut MarketMut<'_>,
     steps_max: u16,
@@ -86,7 +89,7 @@ pub fn advance(
     if halt::phase(market.header, env.now) != HaltPhase::Uncross || !still {
         return Ok(done);
     }
-    let mut steps = Steps(steps_max.min(AUCTION_STEPS_MAX));
+    let mut steps = Steps(steps_max.clamp(AUCTION_STEPS_MIN, AUCTION_STEPS_MAX));
     if market.header.halt.phase == HaltPhase::Call.byte() {
         begin(market.header);
     }
@@ -145,8 +148,14 @@ pub fn indicative(market: &MarketRef<'_>) -> Result<Option<(u64, u64)>> {
     })
 }
 
-/// The reference as a tick: rounded down, at least one.
+/// The reference as a tick: the nearest one, of two the lower, at least one. An index of a whole tick may lie a
+/// fraction of a Q.32 unit under it and must not become the tick below.
 fn reference_ticks(header: &MarketHeader, reference: u64) -> Result<u64> {
-    let ticks = header.params.lot_sizes().ticks_floor(PriceQ32(reference))?;
-    Ok(ticks.0.max(1))
+    let sizes = header.params.lot_sizes();
+    let tick = u128::from(sizes.quote_atoms_per_lot_tick) << 32;
+    let nearest = math::wide(reference, sizes.base_atoms_per_lot)
+        .saturating_add(tick.saturating_sub(1) >> 1)
+        .checked_div(tick)
+        .ok_or(EngineError::Overflow)?;
+    Ok(math::narrow(nearest)?.max(1))
 }

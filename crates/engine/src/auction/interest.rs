@@ -47,6 +47,19 @@ pub fn withdraw_interest(market: &mut MarketMut<'_>, seat: u32, env: &Env) -> Re
     Ok(0)
 }
 
+/// Whether orders of the seat rest that are no liquidation's interest.
+fn has_ordinary_orders(market: &MarketMut<'_>, seat: u32) -> Result<bool> {
+    let mut cursor = arena::seat(market.blocks, seat)?.first_order;
+    while cursor != NIL {
+        let order = arena::order(market.blocks, cursor)?;
+        if order.liquidation == 0 {
+            return Ok(true);
+        }
+        cursor = order.seat_next;
+    }
+    Ok(false)
+}
+
 /// Puts an account's interest into the coming auction, in place of what it had there: as much of the leg as
 /// brings it to 1.15 × MM at the mark, at its zero price. `None` when it has none: insolvent, or no tick is
 /// as good. Not in slices: an auction is where all interest meets.
@@ -63,16 +76,19 @@ pub fn join(
     if !gate::in_phase(phase, Action::Join) {
         return Err(EngineError::MarketHalted);
     }
-    withdraw_interest(market, leg.seat, env)?;
-    if arena::seat(market.blocks, leg.seat)?.orders != 0 {
+    // All that can fail comes before the first write.
+    if has_ordinary_orders(market, leg.seat)? {
         return Err(EngineError::OrdersResting);
     }
     let params = market.header.params;
     let lots = auction_size(&params, leg, standing)?;
-    if lots == 0 || standing.with_credit <= 0 {
-        return Ok(None);
-    }
-    let Some(zero) = zero_price(&params, leg, standing)? else {
+    let zero = if lots == 0 || standing.with_credit <= 0 {
+        None
+    } else {
+        zero_price(&params, leg, standing)?
+    };
+    withdraw_interest(market, leg.seat, env)?;
+    let Some(zero) = zero else {
         return Ok(None);
     };
     let side = if leg.is_long() {
