@@ -79,14 +79,22 @@ pub struct RefreshOutcome {
 
 /// High and low over the short and the long window as of `now`. The index and mark in force belong to
 /// them however old they are: a price stands until the next replaces it, so a gap after a silence longer
-/// than the window is still a move. Prices from before the last reopening do not count (spec §7).
+/// than the window is still a move. Of the prices from before the last reopening only the index that it began
+/// with counts (spec §7).
 pub fn bands(header: &MarketHeader, now: i64) -> Bands {
     let widths = Widths::of(&header.params);
     let standing = standing_range(&header.prices, &header.halt);
     Bands {
-        short: join(header.windows.short.range(widths.short, now), standing),
+        short: short_band(header, now),
         long: join(header.windows.long.range(widths.long, now), standing),
     }
+}
+
+/// The same, of the short window alone.
+pub fn short_band(header: &MarketHeader, now: i64) -> Option<Range> {
+    let widths = Widths::of(&header.params);
+    let standing = standing_range(&header.prices, &header.halt);
+    join(header.windows.short.range(widths.short, now), standing)
 }
 
 /// Refreshes index, funding, basis and mark (spec §6), in this order: the feeds become an index; funding
@@ -173,11 +181,12 @@ fn check_base_atom(index: u64) -> Result<()> {
 fn write(header: &mut MarketHeader, sides: [crate::state::Side; 2], prices: PriceState, now: i64) {
     let widths = Widths::of(&header.params);
     // The old prices stood until now: the next seconds' windows must hold them.
-    if standing_range(&header.prices, &header.halt).is_some() {
+    if let Some(standing) = standing_range(&header.prices, &header.halt) {
         header
             .windows
             .observe_index(widths, header.prices.index, now);
-        header.windows.observe_mark(widths, header.prices.mark, now);
+        header.windows.observe_mark(widths, standing.high, now);
+        header.windows.observe_mark(widths, standing.low, now);
     }
     header.windows.observe_index(widths, prices.index, now);
     header.windows.observe_mark(widths, prices.mark, now);
@@ -194,10 +203,16 @@ fn is_fresh(prices: &PriceState, params: &MarketParams, now: i64) -> bool {
         && math::seconds_since(now, prices.index_time) <= u64::from(params.index_age_seconds_max)
 }
 
-/// The index and mark in force, if they are of the time since the last reopening.
+/// The index and mark in force. Of before the last reopening only the index stands: both windows began with it.
 fn standing_range(prices: &PriceState, halt: &HaltState) -> Option<Range> {
-    let stands = prices.index != 0 && prices.mark != 0 && prices.mark_time > halt.reopened_at;
-    stands.then(|| Range::of(prices.index).join(Range::of(prices.mark)))
+    if prices.index == 0 || prices.mark == 0 {
+        return None;
+    }
+    let index = Range::of(prices.index);
+    if prices.mark_time < halt.reopened_at {
+        return Some(index);
+    }
+    Some(index.join(Range::of(prices.mark)))
 }
 
 fn join(a: Option<Range>, b: Option<Range>) -> Option<Range> {

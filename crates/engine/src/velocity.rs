@@ -1,15 +1,16 @@
 //! What a potential trade is checked against before it prints (spec §7, trip (b)).
 //!
-//! Matching computes the short band once an order, at its first fill, in ticks; a further fill costs two
-//! comparisons. Volumes are looked at only for a price outside the band.
+//! Matching looks at the short band once an order, at its first fill: most orders lie inside it whole. For the
+//! others the band is computed in ticks, and a further fill costs two comparisons. Volumes are looked at only
+//! for a price outside the band.
 
 use crate::error::{EngineError, Result};
 use crate::halt::{self, Cause};
 use crate::mark;
 use crate::math::{self, PPM};
 use crate::state::MarketHeader;
-use crate::units::BaseLots;
-use crate::window::{Range, Widths};
+use crate::units::{BaseLots, Ticks};
+use crate::window::{outside_band, Range, Widths};
 
 #[cfg(test)]
 mod tests;
@@ -29,11 +30,40 @@ impl Band {
     };
 
     /// The market's at `now`: not more than the threshold above the window's low nor below its high.
-    #[inline(never)]
     pub fn of(header: &MarketHeader, now: i64) -> Result<Self> {
-        let Some(Range { high, low }) = mark::bands(header, now).short else {
+        match mark::short_band(header, now) {
+            Some(range) => Self::around(header, range),
+            None => Ok(Self::ALL),
+        }
+    }
+
+    /// The same for an order whose first fill would be at `first` and none beyond `limit`, ticks: every tick
+    /// where both lie well inside, so that most orders need no quotient and no further look.
+    #[inline(never)]
+    pub(crate) fn for_order(
+        header: &MarketHeader,
+        now: i64,
+        first: u64,
+        limit: u64,
+    ) -> Result<Self> {
+        let Some(range) = mark::short_band(header, now) else {
             return Ok(Self::ALL);
         };
+        let inside = |ticks: u64| -> Result<bool> {
+            // The price lies between its floor and the next unit: both inside, and so is it.
+            let floor = header.params.lot_sizes().price_floor(Ticks(ticks))?.0;
+            let threshold = header.params.velocity_short_ppm;
+            Ok(!outside_band(range, floor, threshold)
+                && !outside_band(range, floor.saturating_add(1), threshold))
+        };
+        if inside(first)? && inside(limit)? {
+            return Ok(Self::ALL);
+        }
+        Self::around(header, range)
+    }
+
+    #[inline(never)]
+    fn around(header: &MarketHeader, Range { high, low }: Range) -> Result<Self> {
         let threshold = u64::from(header.params.velocity_short_ppm);
         let sizes = header.params.lot_sizes();
         // One quotient each, so that a move of exactly the threshold stays inside: 2^44 · 2^21 · 2^40.

@@ -256,6 +256,7 @@ pub(crate) fn plan<T: Taking>(
                     order: cursor,
                     resting,
                     maker,
+                    limit: request.price.0,
                 };
                 if !fill(market, request.side, &met, &mut band, env, plan)? {
                     break;
@@ -337,6 +338,8 @@ struct Met<'a> {
     order: u32,
     resting: &'a Order,
     maker: &'a Seat,
+    /// The taker's limit, ticks.
+    limit: u64,
 }
 
 /// False when the taker is to stop.
@@ -371,7 +374,7 @@ fn fill(
     }
     let band = match band {
         Some(band) => band,
-        None => band.insert(Band::of(header, env.now)?),
+        None => band.insert(Band::for_order(header, env.now, resting.price, met.limit)?),
     };
     if !band.holds(resting.price) {
         let volume = plan.filled_lots.saturating_add(lots);
