@@ -460,13 +460,46 @@ fn a_mark_that_stood_through_a_silence_stays_in_the_windows() {
 }
 
 #[test]
-fn prices_from_before_a_reopening_do_not_stand() {
+fn of_the_prices_from_before_a_reopening_only_its_index_stands() {
+    // The mark of before the halt is forgotten; the index of the reopening is not, however long nobody comes.
+    for (later, ppm, trips) in [
+        (41, -151_000, false),
+        (41, -169_000, true),
+        (900, -151_000, false),
+        (900, -169_000, true),
+    ] {
+        let mut header = running(ONE);
+        header.halt.reopened_at = NOW + 40;
+        header.prices.index = moved(-150_000);
+        let widths = Widths::of(&header.params);
+        header.windows.restart(widths, moved(-150_000), NOW + 40);
+        let outcome = refresh_at(&mut header, NOW + later, moved(ppm), BookTop::default());
+        let outside = outcome.unwrap().outside_short_band;
+        assert_eq!(outside.any(), trips, "{ppm} after {later} s");
+        let range = header
+            .windows
+            .short
+            .range(widths.short, NOW + later)
+            .unwrap();
+        assert_eq!(
+            range,
+            Range {
+                high: moved(-150_000),
+                low: header.prices.index
+            }
+        );
+    }
+}
+
+#[test]
+fn a_price_of_the_very_second_of_a_reopening_stands() {
     let mut header = running(ONE);
-    header.halt.reopened_at = NOW + 40;
-    let widths = Widths::of(&header.params);
-    header.windows.restart(widths, moved(-150_000), NOW + 40);
-    let outcome = refresh_at(&mut header, NOW + 41, moved(-151_000), BookTop::default()).unwrap();
-    assert!(!outcome.outside_short_band.any() && !outcome.outside_long_band.any());
+    header.halt.reopened_at = NOW;
+    header.windows.restart(Widths::of(&header.params), ONE, NOW);
+    refresh_at(&mut header, NOW, moved(1_000), BookTop::default()).unwrap();
+    // It stood until the next one replaced it, two minutes later.
+    let outcome = refresh_at(&mut header, NOW + 120, moved(21_100), BookTop::default()).unwrap();
+    assert!(outcome.outside_short_band.any());
 }
 
 #[test]
