@@ -11,8 +11,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::index::tests::{posted, with_feeds, FEED_A};
 use crate::mark::{self, BookTop, OutsideBand};
-use crate::seats::tests::{params, Desk, MARK, NOW};
-use crate::units::Ticks;
+use crate::seats::tests::{params, Desk, NOW};
 use crate::window::Range;
 
 /// The desk's market with the published budget: a course of 5 + 10 + 2 s, 150 s of any 600.
@@ -36,10 +35,18 @@ fn header_of(params: &MarketParams) -> MarketHeader {
     Desk::with(&[*params], 16).markets.remove(0).header
 }
 
+/// The same before its first price.
+fn unpriced(params: &MarketParams) -> MarketHeader {
+    MarketHeader {
+        prices: bytemuck::Zeroable::zeroed(),
+        ..header_of(params)
+    }
+}
+
 fn at(now: i64) -> Env {
     Env {
         now,
-        slot: now.unsigned_abs() * 2,
+        slot: now.unsigned_abs().saturating_mul(2),
     }
 }
 
@@ -56,10 +63,12 @@ fn halted_once(header: &mut MarketHeader, cause: Cause, now: i64) -> i64 {
     catch_up(header, &at(trip.reopens_by)).unwrap().at
 }
 
-/// A price of so many ticks, Q.32.
-fn price(ticks: u64) -> u64 {
-    let sizes = params().lot_sizes();
-    sizes.price_floor(Ticks(ticks)).unwrap().0
+/// An index of which 2% up and down are whole numbers of Q.32, in thousandths of a tick.
+const EVEN: i64 = 781_250;
+
+/// A price of so many thousandths of a tick, Q.32.
+fn price(milliticks: i64) -> u64 {
+    ((milliticks.unsigned_abs() as u128) << 32).div_euclid(1_000_000) as u64
 }
 
 /// What an instruction does that brings a new index: the reopening first, then prices, then a trip.
@@ -198,7 +207,8 @@ fn each_trip_soon_after_a_reopening_doubles_the_call_up_to_its_cap() {
         now = catch_up(&mut header, &at(trip.reopens_by)).unwrap().at + 60;
     }
     halted_once(&mut header, Cause::Index, now);
-    let trip = trip(&mut header, Cause::Index, &at(header.halt.reopened_at + 61));
+    let late = header.halt.reopened_at + 61;
+    let trip = trip(&mut header, Cause::Index, &at(late));
     assert_eq!(header.halt.escalation, 0);
     assert_eq!(trip.call_ends_at - header.halt.tripped_at, 5);
 }
@@ -392,13 +402,13 @@ fn a_refresh_trips_by_index_before_mark_and_by_either_band() {
 #[test]
 fn a_move_of_exactly_the_threshold_trips_nothing_and_one_beyond_it_does() {
     for (milliticks, trips) in [
-        (510_000, false),
-        (510_001, true),
-        (490_000, false),
-        (489_999, true),
+        (796_875, false),
+        (796_876, true),
+        (765_625, false),
+        (765_624, true),
     ] {
-        let mut header = header_of(&halting());
-        assert_eq!(refreshed(&mut header, NOW + 1, 500_000), None);
+        let mut header = unpriced(&halting());
+        assert_eq!(refreshed(&mut header, NOW + 1, EVEN), None);
         let trip = refreshed(&mut header, NOW + 2, milliticks);
         assert_eq!(trip.is_some(), trips, "to {milliticks}");
         assert_eq!(is_open(&header, NOW + 2), !trips);
@@ -437,25 +447,25 @@ fn attack_10_a_slow_move_trips_the_long_window() {
 
 #[test]
 fn both_windows_restart_at_the_index_of_the_reopening() {
-    let mut header = header_of(&halting());
-    refreshed(&mut header, NOW, 500_000);
-    assert!(refreshed(&mut header, NOW + 1, 520_000).unwrap().halted);
-    refreshed(&mut header, NOW + 2, 530_000);
+    let mut header = unpriced(&halting());
+    refreshed(&mut header, NOW, 750_000);
+    assert!(refreshed(&mut header, NOW + 1, 770_000).unwrap().halted);
+    refreshed(&mut header, NOW + 2, EVEN);
     let widths = Widths::of(&header.params);
     header.windows.record_volume(widths, 1_000, NOW + 3);
     // The move of before the halt trips nothing after it, and its volume counts no more.
-    assert_eq!(refreshed(&mut header, NOW + 19, 530_000), None);
+    assert_eq!(refreshed(&mut header, NOW + 19, EVEN), None);
     assert_eq!(header.halt.reopened_at, NOW + 18);
     for window in [header.windows.short, header.windows.short_index] {
         let range = window.range(widths.short, NOW + 19);
-        assert_eq!(range, Some(Range::of(price(530))));
+        assert_eq!(range, Some(Range::of(price(EVEN))));
     }
     let long = header.windows.long.range(widths.long, NOW + 19);
-    assert_eq!(long, Some(Range::of(price(530))));
+    assert_eq!(long, Some(Range::of(price(EVEN))));
     assert_eq!(header.windows.volume(widths, NOW + 19), 0);
     // From here on a move counts against that index.
-    assert_eq!(refreshed(&mut header, NOW + 20, 540_600), None);
-    assert!(refreshed(&mut header, NOW + 21, 540_601).is_some());
+    assert_eq!(refreshed(&mut header, NOW + 20, 796_875), None);
+    assert!(refreshed(&mut header, NOW + 21, 796_876).is_some());
 }
 
 #[test]
