@@ -5,8 +5,8 @@ use plimsoll_engine::book::arena::{self, MarketRef};
 use plimsoll_engine::position::{self, Holding};
 use plimsoll_engine::state::{
     Block, CreditLine, CreditVault, DefaultFund, Exchange, MarginAccount, MarkAccount,
-    MarketHeader, Order, OrderSide, Seat, VaultStake, BLOCK_SIZE, DISCRIMINATOR_SIZE,
-    MARKET_HEADER_SIZE, NIL,
+    MarketHeader, Order, OrderSide, PendingChange, Seat, VaultStake, BLOCK_SIZE,
+    DISCRIMINATOR_SIZE, MARKET_HEADER_SIZE, NIL,
 };
 use thiserror::Error;
 
@@ -64,6 +64,11 @@ pub fn credit_vault(data: &[u8]) -> Result<CreditVault, DecodeError> {
 
 /// A `VaultStake`.
 pub fn vault_stake(data: &[u8]) -> Result<VaultStake, DecodeError> {
+    decode(data, true)
+}
+
+/// A `PendingChange`.
+pub fn pending_change(data: &[u8]) -> Result<PendingChange, DecodeError> {
     decode(data, true)
 }
 

@@ -2,7 +2,7 @@
 
 use plimsoll::instructions::{
     CUSTODY_AUTHORITY_SEED, CUSTODY_SEED, DEFAULT_FUND_SEED, EXCHANGE_SEED, LINE_SEED, MARGIN_SEED,
-    MARK_SEED, STAKE_SEED, VAULT_CASH_SEED, VAULT_SEED,
+    MARK_SEED, PENDING_SEED, STAKE_SEED, VAULT_CASH_SEED, VAULT_SEED,
 };
 use solana_pubkey::Pubkey;
 
@@ -57,6 +57,15 @@ impl ExchangeAddresses {
     /// Margin account `sub_account` of `owner`.
     pub fn margin_account(&self, owner: &Pubkey, sub_account: u16) -> Pubkey {
         margin_account(&self.program, &self.exchange, owner, sub_account)
+    }
+
+    /// The queued change number `id`.
+    pub fn pending_change(&self, id: u64) -> Pubkey {
+        let number = id.to_le_bytes();
+        find(
+            &self.program,
+            &[PENDING_SEED, self.exchange.as_ref(), &number],
+        )
     }
 
     /// The `Mark` account of a market.

@@ -17,6 +17,6 @@ pub mod underwriting;
 
 pub use accounts::{DecodeError, MarketView};
 pub use addresses::{margin_account, ExchangeAddresses};
-pub use plimsoll::instructions::{ExchangeArgs, OrderArgs};
+pub use plimsoll::instructions::{ChangeArgs, ExchangeArgs, OrderArgs};
 pub use plimsoll::LineTerms;
 pub use plimsoll_engine as engine;

@@ -8,6 +8,7 @@ use crate::book::arena::MarketMut;
 use crate::epochs;
 use crate::error::{EngineError, Result};
 use crate::funding;
+use crate::gate::{self, Action};
 use crate::math::{self, PPM};
 use crate::params::MarketParams;
 use crate::state::{
@@ -386,7 +387,7 @@ pub fn check_changeable(header: &MarketHeader) -> Result<()> {
 /// the clock has brought about (`halt::catch_up`).
 fn check_open(header: &MarketHeader) -> Result<()> {
     check_changeable(header)?;
-    if header.halt.phase != HaltPhase::Continuous.byte() {
+    if !gate::in_phase(HaltPhase::from_byte(header.halt.phase), Action::Change) {
         return Err(EngineError::MarketHalted);
     }
     Ok(())

@@ -5,6 +5,7 @@ use crate::book::arena::{self, MarketMut, EPOCH_BLOCKS};
 use crate::epochs;
 use crate::error::{EngineError, Result};
 use crate::funding;
+use crate::gate::{self, Action};
 use crate::math;
 use crate::state::{HaltPhase, MarketStatus, Side, SIDE_LONG, SIDE_SHORT};
 use crate::units::PriceQ32;
@@ -27,7 +28,7 @@ pub struct WoundUp {
 }
 
 /// Closes every position of a market at the last mark, once its index has been stale for `index_dead_seconds`
-/// without a break: C takes A × mark, A becomes zero and both epochs end. A touch then turns what a seat held
+/// without a break (the caller has written down what the clock has brought about): C takes A × mark, A becomes zero and both epochs end. A touch then turns what a seat held
 /// into a claim; the market takes no orders and no refresh any more, and its seats settle and are released as
 /// always.
 ///
@@ -49,7 +50,7 @@ pub fn wind_up(market: &mut MarketMut<'_>, env: &Env) -> Result<WoundUp> {
     if math::seconds_since(env.now, header.prices.index_time) <= dead_after {
         return Err(EngineError::IndexNotDead);
     }
-    if header.halt.phase != HaltPhase::Continuous.byte() {
+    if !gate::in_phase(HaltPhase::from_byte(header.halt.phase), Action::Change) {
         return Err(EngineError::MarketHalted);
     }
     let price = PriceQ32(header.prices.mark);

@@ -31,6 +31,7 @@ mod book;
 mod calls;
 mod credit;
 mod exchange;
+mod governance;
 mod liquidation;
 mod markets;
 mod oracle;
@@ -54,5 +55,5 @@ pub use snapshot::Snapshot;
 pub use world::{MarketHandle, World, START_TIME, WALLET_USDC};
 
 pub use plimsoll_client::events;
-pub use plimsoll_client::OrderArgs;
+pub use plimsoll_client::{ChangeArgs, OrderArgs};
 pub use plimsoll_engine::EngineError;

@@ -101,6 +101,8 @@ event_kinds! {
     VaultOpened, SharesBought, JuniorReleased, RedemptionRequested, RedemptionCancelled, RedemptionPaid,
     LineOffered, LineAccepted, LineActivated, ConsentGiven, CreditDrawn, CreditRepaid, CallExtended,
     LineRecalled, LineValued, InterestAccrued, CreditWrittenOff, LienCollected, LineClosed,
+    ChangeQueued, ChangeApplied, ChangeCancelled, AuthorityOffered, AuthorityAccepted, MarketGuarded,
+    MarketWoundUp,
     HaltStarted, AuctionJoined, AuctionPriceFixed, AuctionFilled, AuctionEnded, HaltEnded,
 }
 

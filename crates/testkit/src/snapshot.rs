@@ -43,6 +43,11 @@ impl World {
 }
 
 impl Snapshot {
+    /// All of them.
+    pub fn accounts(&self) -> impl Iterator<Item = (&Pubkey, &Account)> {
+        self.program.iter().chain(&self.tokens)
+    }
+
     /// The account at `address`, if it is the program's or a token account.
     pub fn account(&self, address: &Pubkey) -> Option<&Account> {
         self.program

@@ -10,7 +10,9 @@ use super::attacks_stage::{with_account, with_extra, Stage, AVAX};
 const THOUSAND: u64 = 1_000_000_000;
 
 /// Instructions that anybody may send; every other one has a signer.
-const PERMISSIONLESS: [&str; 21] = [
+const PERMISSIONLESS: [&str; 23] = [
+    "apply_change",
+    "wind_up_market",
     "advance_halt",
     "join_auction",
     "collect_lien",
@@ -207,6 +209,12 @@ fn attack_35_forged_instructions_sysvar_is_refused() {
         "initialize_exchange",
         "create_custody_shard",
         "create_market",
+        "queue_change",
+        "cancel_change",
+        "offer_authority",
+        "accept_authority",
+        "guard_market",
+        "lift_guard",
     ] {
         let sound = &stage.call(name).instruction;
         let last = sound.accounts.len() - 1;
@@ -265,10 +273,17 @@ fn attack_39_admin_instruction_behind_a_durable_nonce_is_refused() {
     let advance = system(4, &[], accounts);
     let blank = World::market_keypair("NEW");
     let third = Actor::from("third").keypair();
+    let guardian = Actor::from("guardian").keypair();
     for (name, signer) in [
         ("create_custody_shard", None),
         ("create_market", Some(&blank)),
         ("initialize_exchange", Some(&third)),
+        ("queue_change", None),
+        ("cancel_change", None),
+        ("offer_authority", None),
+        ("accept_authority", Some(&third)),
+        ("guard_market", Some(&guardian)),
+        ("lift_guard", Some(&guardian)),
     ] {
         let sound = stage.call(name).instruction.clone();
         let mut signers = vec![authority.keypair()];

@@ -70,17 +70,16 @@ fn fields(instruction: &str) -> Option<Vec<(&'static str, usize)>> {
             ("keepers' share", 4),
             ("treasury's share", 4),
         ],
-        "create_market" => {
-            let words = (std::mem::offset_of!(MarketParams, feeds_len) - 80) / 4;
-            let mut all = vec![("_symbol", 16)];
-            all.extend([("u64 parameter", 8)].repeat(10));
-            all.extend([("u32 parameter", 4)].repeat(words));
-            all.extend([("u8 parameter", 1)].repeat(8));
-            all.push(("_feed ids", 96));
-            all.extend([("reserved word", 8)].repeat(8));
-            all
-        }
-        "refresh_mark"
+        "create_market" => [vec![("_symbol", 16)], market_params()].concat(),
+        "queue_change" => [vec![("kind", 1)], market_params()].concat(),
+        "offer_authority" => vec![("_next", 32)],
+        "guard_market" => vec![("seconds", 4)],
+        "apply_change"
+        | "cancel_change"
+        | "accept_authority"
+        | "lift_guard"
+        | "wind_up_market"
+        | "refresh_mark"
         | "cancel_redemption"
         | "pay_redemption"
         | "activate_line"
@@ -98,6 +97,18 @@ fn fields(instruction: &str) -> Option<Vec<(&'static str, usize)>> {
         | "grow_market" => Vec::new(),
         _ => return None,
     })
+}
+
+/// Parameters of a market.
+fn market_params() -> Vec<(&'static str, usize)> {
+    let words = (std::mem::offset_of!(MarketParams, feeds_len) - 80) / 4;
+    let mut all = [("u64 parameter", 8)].repeat(10);
+    all.extend([("u32 parameter", 4)].repeat(words));
+    all.extend([("u8 parameter", 1)].repeat(8));
+    all.push(("_feed ids", 96));
+    all.push(("u64 parameter", 8));
+    all.extend([("reserved word", 8)].repeat(7));
+    all
 }
 
 /// Terms of a credit line.

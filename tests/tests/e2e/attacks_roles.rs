@@ -92,8 +92,15 @@ impl Stage {
         let of_losses = self.loss_roles(instruction);
         let of_credit = self.credit_roles(instruction);
         let of_halts = self.halt_roles(instruction);
+        let of_governance = self.governance_roles(instruction);
         [
-            of_traders, of_cash, of_admins, of_losses, of_credit, of_halts,
+            of_traders,
+            of_cash,
+            of_admins,
+            of_losses,
+            of_credit,
+            of_halts,
+            of_governance,
         ]
         .into_iter()
         .flatten()

@@ -9,6 +9,7 @@ use solana_keypair::Keypair;
 use solana_pubkey::Pubkey;
 use solana_signer::Signer;
 
+use super::attacks_stage_admin::set_governance;
 use super::attacks_stage_credit::{set_credit, value_lines};
 use super::attacks_stage_halts::set_halts;
 use super::attacks_stage_losses::set_losses;
@@ -59,6 +60,7 @@ impl Stage {
     /// Every call that follows is sound in this world.
     pub fn set() -> Self {
         let mut world = World::trading(&[AVAX, SOL]);
+        set_governance(&mut world);
         set_credit(&mut world);
         world.trader("ann", MILLION, &[AVAX, SOL]);
         world.trader("bob", MILLION, &[SOL, AVAX]);
@@ -105,11 +107,13 @@ impl Stage {
             .write_tokens_of(tokens, &key("ann"), mint, MILLION);
         stage.world.advance_fresh(6);
         value_lines(&mut stage.world);
+        stage.guard_old();
         stage.world.advance(1);
         stage.world.publish(AVAX, 20_001);
         stage.calls = stage.all_calls();
         stage.calls.extend(stage.loss_calls());
         stage.calls.extend(stage.credit_calls());
+        stage.calls.extend(stage.admin_calls());
         stage.calls.extend(stage.halt_calls());
         stage
     }
@@ -296,6 +300,7 @@ fn keyring() -> Vec<Keypair> {
         "rival",
         "third",
         "authority",
+        "guardian",
         "uma",
         "vic",
         "pia",

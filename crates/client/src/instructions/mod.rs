@@ -4,6 +4,7 @@
 mod accounts;
 mod cash;
 mod credit;
+mod governance;
 mod liquidation;
 mod setup;
 mod trading;
@@ -11,6 +12,7 @@ mod trading;
 pub use accounts::*;
 pub use cash::*;
 pub use credit::*;
+pub use governance::*;
 pub use liquidation::*;
 pub use setup::*;
 pub use trading::*;

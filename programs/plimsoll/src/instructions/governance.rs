@@ -157,7 +157,8 @@ pub struct ApplyChange<'info> {
     /// CHECK: typed loader.
     #[account(mut)]
     pub exchange: UncheckedAccount<'info>,
-    /// CHECK: address checked against the queued change; a market is writable.
+    /// CHECK: address checked against the queued change.
+    #[account(mut)]
     pub target: UncheckedAccount<'info>,
     /// CHECK: typed loader.
     #[account(mut)]
