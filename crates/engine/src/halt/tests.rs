@@ -263,6 +263,7 @@ fn only_a_market_that_trades_may_trip() {
         (MarketStatus::Pending, false),
         (MarketStatus::Active, true),
         (MarketStatus::ReduceOnly, true),
+        (MarketStatus::WoundUp, false),
     ] {
         header.status = status.byte();
         for cause in [Cause::Index, Cause::Mark, Cause::Trade] {
@@ -348,6 +349,31 @@ fn halted_time_is_forgotten_after_the_window_and_not_before() {
     assert_eq!(budget.used(&halting(), end - 5_000), (5, 0));
     budget.charge(&halting(), end - 5_000, 3, false);
     assert_eq!(budget.used(&halting(), end + 8 * 86), (8, 0));
+}
+
+#[test]
+fn another_length_of_the_budget_frees_no_halted_second() {
+    let longer = roomy();
+    for (before, after) in [(halting(), longer), (longer, halting())] {
+        let mut budget = HaltBudget::zeroed();
+        budget.charge(&before, NOW - 300, 30, true);
+        budget.charge(&before, NOW - 100, 20, false);
+        budget.resize(&before, &after, NOW);
+        let seconds = i64::from(after.halt_budget_seconds);
+        for later in [0, 100, seconds] {
+            assert_eq!(
+                budget.used(&after, NOW + later),
+                (50, 30),
+                "{later} s later"
+            );
+        }
+        assert_eq!(budget.used(&after, NOW + 2 * seconds), (0, 0));
+    }
+    let mut budget = HaltBudget::zeroed();
+    budget.charge(&halting(), NOW - 300, 30, true);
+    let before = budget;
+    budget.resize(&halting(), &halting(), NOW);
+    assert_eq!(budget, before, "the same length changes nothing");
 }
 
 #[test]

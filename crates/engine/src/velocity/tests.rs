@@ -557,6 +557,35 @@ proptest! {
         }
     }
 
+    /// An order that needs no band has every tick between its first fill and its limit inside.
+    #[test]
+    fn the_band_of_an_order_is_the_markets_between_its_first_fill_and_its_limit(
+        sizes in lot_sizes(),
+        low in magnitude(42),
+        width in 0_u64..60_000,
+        first in -4_i64..5,
+        limit in -4_i64..5,
+        at_top in any::<bool>(),
+    ) {
+        let mut header = MarketHeader::zeroed();
+        header.params = MarketParams {
+            base_atoms_per_lot: sizes.base_atoms_per_lot,
+            quote_atoms_per_lot_tick: sizes.quote_atoms_per_lot_tick,
+            ..halting()
+        };
+        let widths = Widths::of(&header.params);
+        header.windows.observe_mark(widths, low, NOW);
+        header.windows.observe_mark(widths, low + low * width / 1_000_000, NOW);
+        let band = Band::of(&header, NOW).unwrap();
+        let edge = if at_top { band.highest } else { band.lowest };
+        let near = |by: i64| edge.saturating_add_signed(by).max(1);
+        let (first, limit) = (near(first), near(limit));
+        let ours = Band::for_order(&header, NOW, first, limit).unwrap();
+        for tick in first.min(limit)..=first.max(limit) {
+            prop_assert_eq!(ours.holds(tick), band.holds(tick), "tick {}", tick);
+        }
+    }
+
     /// Of ticks that are whole numbers of Q.32 it says what the windows say of an index.
     #[test]
     fn the_band_in_ticks_is_the_windows_band(
