@@ -51,6 +51,34 @@ fn it_is_not_open_before_the_book_was_tried_nor_a_minute_after() {
     assert_eq!(world.account("ann").flagged_at, world.now());
 }
 
+/// Else the walk goes on through the recovery, and the next fall begins at its far end.
+#[test]
+fn a_recovery_that_a_call_sees_ends_the_walk_and_an_unseen_one_does_not() {
+    let mut world = open();
+    let opened = world.now();
+    world.advance_fresh(5);
+    world.move_index(AVAX, 20_000);
+    let mut unseen = world.clone();
+    world.liquidate("ann", AVAX).unwrap();
+    let flag = |world: &World| {
+        let account = world.account("ann");
+        (account.flagged_at, account.takeover_started_at)
+    };
+    assert_eq!(flag(&world), (0, 0));
+    // Nothing is left to end: as with any healthy account.
+    world.assert_rejected(EngineError::NotLiquidatable, |world| {
+        world.liquidate("ann", AVAX)
+    });
+    for world in [&mut world, &mut unseen] {
+        world.advance_fresh(5);
+        world.move_index(AVAX, 18_400);
+        world.liquidate("ann", AVAX).unwrap();
+    }
+    assert_eq!(flag(&unseen), (opened, opened));
+    assert_eq!(flag(&world), (world.now(), world.now()));
+    world.assert_sound();
+}
+
 #[test]
 fn nobody_takes_over_from_itself() {
     let mut world = open();
