@@ -280,8 +280,8 @@ pub fn leg_at(
     let mark = PriceQ32(header.prices.mark);
     let size = held.base.unsigned_abs();
     let worst = worst_base(params, held.base, resting)?;
-    let crowded = open_interest_fraction(params, open_interest)?;
-    let fraction = size_fraction(params, worst)?.max(crowded);
+    let fraction =
+        size_fraction(params, worst)?.max(open_interest_fraction(params, open_interest)?);
     let notional = mark.value_ceil(size)?;
     let worst_notional = if worst == size {
         notional
@@ -302,17 +302,7 @@ pub fn leg_at(
     let (favour, before_haircut) = if index_is_fresh(header, now) {
         (0, claim)
     } else {
-        let moved_against = math::signed(math::mul_ppm_ceil(notional, fraction)?)?;
-        // Of the position alone: orders, which a liquidation cancels first, give no favour.
-        let of_position = if worst == size {
-            fraction
-        } else {
-            size_fraction(params, size)?.max(crowded)
-        };
-        (
-            math::mul_ppm_floor(notional, of_position)?,
-            math::sub_signed(claim, moved_against)?,
-        )
+        moved(header, size, notional, fraction, open_interest, claim)?
     };
     let equity = math::add_signed(claim, math::signed(favour)?)?;
     Ok(LegRisk {
@@ -323,6 +313,26 @@ pub fn leg_at(
         loss: loss_of(claim),
         favour,
     })
+}
+
+/// (favour, claim for initial margin) of a leg whose index is stale: its last mark moved by its fraction,
+/// for the holder and against. The favour's fraction is the position's alone: orders, which a liquidation
+/// cancels first, give none.
+#[cold]
+#[inline(never)]
+fn moved(
+    header: &MarketHeader,
+    size: u64,
+    notional: u64,
+    worst_fraction: u64,
+    open_interest: u64,
+    claim: i64,
+) -> Result<(u64, i64)> {
+    let params = &header.params;
+    let against = math::signed(math::mul_ppm_ceil(notional, worst_fraction)?)?;
+    let own = size_fraction(params, size)?.max(open_interest_fraction(params, open_interest)?);
+    let favour = math::mul_ppm_floor(notional, own)?;
+    Ok((favour, math::sub_signed(claim, against)?))
 }
 
 #[inline(always)]

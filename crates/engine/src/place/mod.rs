@@ -157,16 +157,8 @@ fn check_request(header: &MarketHeader, request: &OrderRequest, env: &Env) -> Re
     if header.status == MarketStatus::Pending.byte() {
         return Err(EngineError::MarketNotActive);
     }
-    let phase = halt::phase(header, env.now);
-    let action = if request.time_in_force.rests() {
-        Action::Rest
-    } else {
-        Action::Take
-    };
-    if !gate::in_phase(phase, action) {
-        return Err(EngineError::MarketHalted);
-    }
-    let calling = phase != HaltPhase::Continuous;
+    let calling = header.halt.phase != HaltPhase::Continuous.byte()
+        && rests_in_call(header, request, env.now)?;
     if request.reduce_only {
         return Ok(calling);
     }
@@ -177,6 +169,22 @@ fn check_request(header: &MarketHeader, request: &OrderRequest, env: &Env) -> Re
         return Err(EngineError::IndexStale);
     }
     Ok(calling)
+}
+
+/// What a halt makes of an order: false when it is over, true in a call.
+#[cold]
+#[inline(never)]
+fn rests_in_call(header: &MarketHeader, request: &OrderRequest, now: i64) -> Result<bool> {
+    let phase = halt::phase(header, now);
+    let action = if request.time_in_force.rests() {
+        Action::Rest
+    } else {
+        Action::Take
+    };
+    if !gate::in_phase(phase, action) {
+        return Err(EngineError::MarketHalted);
+    }
+    Ok(phase != HaltPhase::Continuous)
 }
 
 /// A reduce-only order is clipped to the whole lots of the position it reduces. It and a full close may

@@ -7,7 +7,7 @@ use plimsoll_engine::halt;
 use plimsoll_engine::position;
 use plimsoll_engine::risk::{self, LegRisk, Resting};
 use plimsoll_engine::seats::entry_seat;
-use plimsoll_engine::state::MarginAccount;
+use plimsoll_engine::state::{HaltPhase, MarginAccount};
 
 use crate::error::{IntoAnchor, PlimsollError};
 use crate::loaders::{same_key, LoadedMarket};
@@ -64,7 +64,8 @@ pub(crate) fn add_leg(
     let leg = risk::leg(market.header, held, &Resting::from(seat), now).anchor()?;
     legs.risk.add(&leg).anchor()?;
     let active = held.base != 0 || seat.orders != 0;
-    let phase = halt::phase(market.header, now);
-    legs.halted |= active && !gate::in_phase(phase, Action::Withdraw);
+    if active && market.header.halt.phase != HaltPhase::Continuous.byte() {
+        legs.halted |= !gate::in_phase(halt::phase(market.header, now), Action::Withdraw);
+    }
     Ok(())
 }
