@@ -10,7 +10,7 @@ BENCH := $(TARGET)/bench
 CARGO_BENCH := PLIMSOLL_PROGRAM_SO="$(BENCH)/plimsoll.so" cargo run --locked -p plimsoll-tests --bin bench-compute --
 CARGO_DEMO := cargo run --locked -p plimsoll-cli --bin plimsoll -- demo
 
-.PHONY: help setup build artifact artifact-check test selftest selftest-program lint bench bench-baseline bench-program demo demo-fast idl idl-check soak
+.PHONY: help setup build artifact artifact-check test selftest selftest-program lint bench bench-baseline bench-program bench-keeper demo demo-fast idl idl-check soak
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ bench-baseline: setup bench-program ## measure a new tests/compute_baseline.json
 
 bench-program: # always by the same compiler: the figures of two compilers cannot be compared
 	@env -u PLIMSOLL_PROGRAM_ID toolchain/sbf/build.sh plimsoll "$(BENCH)/plimsoll.so"
+
+bench-keeper: setup ## the keeper's box index beside a full rescan, 1,000,000 accounts: a table, and target/bench/keeper.json
+	cargo run --release --locked -p plimsoll-triggers --bin bench-keeper -- --out "$(BENCH)/keeper.json"
 
 demo: setup ## the recorded evening of 10 October 2025 on a chain of its own, about four minutes, from the committed bytecode
 	$(CARGO_DEMO)

@@ -11,7 +11,7 @@ use crate::units::PriceQ32;
 use crate::Env;
 
 /// Q over maintenance margin from which nothing is drawn: 105%.
-const TRIGGER_PERCENT: i128 = 105;
+pub const TRIGGER_PERCENT: i128 = 105;
 
 /// Length of the time that [`CreditLine::minute_cap`] is meant for, seconds.
 const MINUTE_SECONDS: u64 = 60;
