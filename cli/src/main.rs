@@ -28,6 +28,7 @@ use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use commands::account::AccountCommand;
+use commands::admin::AdminCommand;
 use commands::audit::AuditCommand;
 use commands::book::BookArgs;
 use commands::credit::CreditCommand;
@@ -98,6 +99,9 @@ enum Command {
     Trades(TradesArgs),
     /// An account's fills, liquidations and takeovers among them, funding and loss events
     History(HistoryArgs),
+    /// Changes of the exchange and its markets, authority, guardian, the end of a market
+    #[command(subcommand)]
+    Admin(AdminCommand),
     /// Recompute the invariants from the accounts
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -172,6 +176,7 @@ async fn on_a_cluster(session: &Session, command: Command) -> Result<()> {
         Command::Book(args) => commands::book::run(session, args).await,
         Command::Trades(args) => commands::trades::run(session, args).await,
         Command::History(args) => commands::history::run(session, args).await,
+        Command::Admin(command) => commands::admin::run(session, command).await,
         Command::Audit(command) => commands::audit::run(session, command).await,
     }
 }

@@ -64,6 +64,8 @@ pub(crate) fn halted_in(header: &MarketHeader, now: i64) -> Option<&'static str>
 pub(crate) fn state_of(header: &MarketHeader, now: i64) -> &'static str {
     if header.status == MarketStatus::Pending.byte() {
         "pending"
+    } else if header.status == MarketStatus::WoundUp.byte() {
+        "wound up"
     } else if let Some(phase) = halted_in(header, now) {
         phase
     } else if header.status == MarketStatus::ReduceOnly.byte() || header.guardian_until > now {

@@ -131,6 +131,7 @@ fn a_user_sets_up_deposits_trades_and_leaves() {
     }
     trade(&localnet, &alice, &bob);
     refusals_name_their_error(&localnet, &bob);
+    a_change_waits_in_the_open(&localnet, &bob);
     anyone_moves_fees_and_custody(&localnet, &bob);
     leave(&localnet, &alice);
 
@@ -215,6 +216,35 @@ fn refusals_name_their_error(localnet: &Localnet, bob: &str) {
     assert!(text(&parsed, "error").contains("0.005"), "{parsed}");
     let nowhere = localnet.error(bob, &["book", "DOGE"]);
     assert!(nowhere.contains("AVAX, BTC, ETH, SOL"), "{nowhere}");
+}
+
+/// On a localnet the published key is authority and guardian.
+fn a_change_waits_in_the_open(localnet: &Localnet, bob: &str) {
+    let queue = ["admin", "queue", "fee-split", "50%", "20%", "30%"];
+    let queued = localnet.json(bob, &queue);
+    assert_eq!(queued[0]["state"], "waits", "{queued}");
+    let found = localnet.json(bob, &["admin", "show"]);
+    let differs = &found[0]["differences"][0];
+    assert_eq!(differs["field"], "fee_default_fund", "{found}");
+    assert_eq!(differs["to_be"], "50%", "{found}");
+    let early = localnet.error(bob, &["admin", "apply", "0"]);
+    assert!(early.contains("may be applied from"), "{early}");
+    localnet.json(bob, &["admin", "cancel", "0"]);
+    let none = localnet.json(bob, &["admin", "show"]);
+    assert_eq!(none, serde_json::json!([]));
+
+    let same = localnet.error(bob, &["admin", "queue", "market", "AVAX"]);
+    assert!(same.contains("the same parameters"), "{same}");
+    localnet.json(bob, &["admin", "guard", "AVAX", "--seconds", "600"]);
+    let guarded = localnet.json(bob, &["market", "show", "AVAX"]);
+    assert_eq!(text(&guarded, "state"), "reduce-only");
+    localnet.json(bob, &["admin", "guard", "AVAX", "--lift"]);
+    let again = localnet.error(bob, &["admin", "guard", "AVAX"]);
+    assert!(again.contains("GuardianPausing"), "{again}");
+    let alive = localnet.error(bob, &["admin", "wind-up", "AVAX", "--yes"]);
+    assert!(alive.contains("IndexNotDead"), "{alive}");
+    let nobody = localnet.error(bob, &["admin", "accept-authority"]);
+    assert!(nobody.contains("NotAuthorized"), "{nobody}");
 }
 
 fn usdc(value: &Value, field: &str) -> f64 {

@@ -1,6 +1,7 @@
 //! The subcommands: each reads its arguments, calls the modules above, and prints.
 
 pub(crate) mod account;
+pub(crate) mod admin;
 pub(crate) mod audit;
 pub(crate) mod book;
 pub(crate) mod credit;

@@ -7,7 +7,8 @@
 use std::time::Duration;
 
 use plimsoll_engine::state::{
-    CreditLine, CreditVault, DefaultFund, Exchange, MarginAccount, MarkAccount, VaultStake,
+    CreditLine, CreditVault, DefaultFund, Exchange, MarginAccount, MarkAccount, PendingChange,
+    VaultStake,
 };
 use solana_client::nonblocking::rpc_client::RpcClient;
 use solana_client::rpc_config::RpcSimulateTransactionConfig;
@@ -247,6 +248,11 @@ impl Connection {
     /// A default fund.
     pub async fn default_fund(&self, address: &Pubkey) -> Result<DefaultFund, RpcError> {
         self.account(address, accounts::default_fund).await
+    }
+
+    /// A queued change.
+    pub async fn pending_change(&self, address: &Pubkey) -> Result<PendingChange, RpcError> {
+        self.account(address, accounts::pending_change).await
     }
 
     /// A margin account.
