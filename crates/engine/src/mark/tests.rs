@@ -492,6 +492,19 @@ fn of_the_prices_from_before_a_reopening_only_its_index_stands() {
 }
 
 #[test]
+fn a_print_far_from_the_index_trips_no_refresh() {
+    let mut header = running(ONE);
+    refresh_at(&mut header, NOW + 1, ONE, BookTop::default()).unwrap();
+    let widths = Widths::of(&header.params);
+    // 5% up, and the index stays where it is.
+    header.windows.observe_trade(widths, moved(50_000), NOW + 1);
+    let outcome = refresh_at(&mut header, NOW + 2, moved(-1_000), BookTop::default()).unwrap();
+    assert!(!outcome.outside_short_band.any() && !outcome.outside_long_band.any());
+    let seen = trading_band(&header, NOW + 2).unwrap();
+    assert_eq!(seen.high, moved(50_000));
+}
+
+#[test]
 fn a_price_of_the_very_second_of_a_reopening_stands() {
     let mut header = running(ONE);
     header.halt.reopened_at = NOW;
@@ -500,6 +513,20 @@ fn a_price_of_the_very_second_of_a_reopening_stands() {
     // It stood until the next one replaced it, two minutes later.
     let outcome = refresh_at(&mut header, NOW + 120, moved(21_100), BookTop::default()).unwrap();
     assert!(outcome.outside_short_band.any());
+}
+
+#[test]
+fn a_mark_of_the_very_second_of_a_reopening_stands() {
+    let mut header = running(ONE);
+    header.halt.reopened_at = NOW;
+    header.windows.restart(Widths::of(&header.params), ONE, NOW);
+    header.prices.basis_ema = i64::try_from(ONE * 4_000 / 1_000_000).unwrap();
+    let above = moved(4_000);
+    let reopened = refresh_at(&mut header, NOW, ONE, quotes(above, above)).unwrap();
+    assert!(reopened.mark > moved(3_900));
+    // Two minutes later: within 2% of that index, and not of that mark.
+    let outcome = refresh_at(&mut header, NOW + 120, moved(-16_900), BookTop::default()).unwrap();
+    assert!(outcome.outside_short_band.index);
 }
 
 #[test]

@@ -91,7 +91,7 @@ fn check_leftovers(rests: &[Rests], after: &Desk, auction: &Auction) {
             (rested.lots - taken, rested.ticks)
         );
     }
-    audit(&after);
+    audit(after);
     assert_eq!(unbacked(after), 0);
     assert_eq!(indicative_of(after), None, "the cross is gone");
 }

@@ -296,6 +296,17 @@ fn at_its_cap_what_raises_open_interest_by_nothing_still_trades() {
 }
 
 #[test]
+fn over_a_cap_that_was_lowered_a_position_still_changes_hands() {
+    let mut desk = capped();
+    desk.markets[0].header.params.open_interest_max = 5_000_000;
+    let takes_over = desk.place(2, 0, &bid(503, 10)).unwrap();
+    desk.place(0, 0, &ask(501, 10)).unwrap();
+    let auction = uncross(&mut desk);
+    assert_eq!(auction.lots_of(&takes_over), 10);
+    assert_eq!((desk.lots(0, 0), desk.lots(2, 0)), (0, 10));
+}
+
+#[test]
 fn in_a_call_an_owner_cancels_and_anyone_removes_what_has_expired() {
     let mut desk = calling(2);
     let placed = desk.place(0, 0, &bid(500, 5)).unwrap();
