@@ -44,7 +44,7 @@ impl OutsideBand {
     }
 }
 
-/// High and low of the market's two mixed windows; `None`: no price yet.
+/// High and low of the market's two windows; `None`: no price yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bands {
     pub short: Option<Range>,
@@ -81,17 +81,21 @@ pub struct RefreshOutcome {
 /// them however old they are: a price stands until the next replaces it, so a gap after a silence longer
 /// than the window is still a move. Of the prices from before the last reopening only the index that it began
 /// with counts (spec §7).
+///
+/// Of the index and mark alone: what a refresh is measured by. A print is no reason to halt for a price that has
+/// not moved, or whoever trades with himself would spend the budget that is kept for the index (ADR 0020).
 pub fn bands(header: &MarketHeader, now: i64) -> Bands {
     let widths = Widths::of(&header.params);
     let standing = standing_range(&header.prices, &header.halt);
+    let windows = &header.windows;
     Bands {
-        short: short_band(header, now),
-        long: join(header.windows.long.range(widths.long, now), standing),
+        short: join(windows.short_index.range(widths.short, now), standing),
+        long: join(windows.long.range(widths.long, now), standing),
     }
 }
 
-/// The same, of the short window alone.
-pub fn short_band(header: &MarketHeader, now: i64) -> Option<Range> {
+/// High and low over the short window with the prints of qualifying volume: what a trade is measured by.
+pub fn trading_band(header: &MarketHeader, now: i64) -> Option<Range> {
     let widths = Widths::of(&header.params);
     let standing = standing_range(&header.prices, &header.halt);
     join(header.windows.short.range(widths.short, now), standing)

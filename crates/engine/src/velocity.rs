@@ -31,7 +31,7 @@ impl Band {
 
     /// The market's at `now`: not more than the threshold above the window's low nor below its high.
     pub fn of(header: &MarketHeader, now: i64) -> Result<Self> {
-        match mark::short_band(header, now) {
+        match mark::trading_band(header, now) {
             Some(range) => Self::around(header, range),
             None => Ok(Self::ALL),
         }
@@ -46,7 +46,7 @@ impl Band {
         first: u64,
         limit: u64,
     ) -> Result<Self> {
-        let Some(range) = mark::short_band(header, now) else {
+        let Some(range) = mark::trading_band(header, now) else {
             return Ok(Self::ALL);
         };
         let inside = |ticks: u64| -> Result<bool> {

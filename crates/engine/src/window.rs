@@ -45,7 +45,7 @@ pub struct Windows {
     pub short: Window,
     /// Index alone.
     pub short_index: Window,
-    /// Index, mark and qualifying trades.
+    /// Index and mark.
     pub long: Window,
     /// Traded lots in each bucket of the short window.
     pub short_volume: [u64; BUCKETS],
@@ -212,7 +212,7 @@ impl Windows {
         self.observe_mark(widths, price, now);
     }
 
-    /// A new mark: the two mixed windows.
+    /// A new mark: the short mixed window and the long one.
     #[inline(always)]
     pub fn observe_mark(&mut self, widths: Widths, price: u64, now: i64) {
         self.reach(widths, now);
@@ -220,10 +220,12 @@ impl Windows {
         self.long.observe(widths.long, price, now);
     }
 
-    /// A print of qualifying volume: the two mixed windows. Whether it qualifies is the caller's to say.
+    /// A print of qualifying volume: the short mixed window alone, which only trades are measured by. Whether
+    /// it qualifies is the caller's to say.
     #[inline(always)]
     pub fn observe_trade(&mut self, widths: Widths, price: u64, now: i64) {
-        self.observe_mark(widths, price, now);
+        self.reach(widths, now);
+        self.short.note(price);
     }
 
     /// Adds traded lots to the running bucket of the short window; saturates, since more than 2^64 lots

@@ -130,7 +130,7 @@ fn extreme_times_and_widths_do_not_panic() {
 }
 
 #[test]
-fn the_index_window_sees_the_index_alone() {
+fn the_index_window_sees_the_index_alone_and_the_long_one_no_trade() {
     let widths = widths(10, 3_600);
     let mut windows = Windows::zeroed();
     windows.observe_index(widths, 700, START);
@@ -141,7 +141,11 @@ fn the_index_window_sees_the_index_alone() {
         low: 650,
     });
     assert_eq!(windows.short.range(widths.short, START), mixed);
-    assert_eq!(windows.long.range(widths.long, START), mixed);
+    let untraded = Some(Range {
+        high: 700,
+        low: 650,
+    });
+    assert_eq!(windows.long.range(widths.long, START), untraded);
     assert_eq!(
         windows.short_index.range(widths.short, START),
         Some(Range::of(700))
