@@ -7,14 +7,18 @@ use plimsoll_engine::state::{BlockKind, Seat, MARGIN_ENTRIES_MAX};
 use crate::error::{IndexError, Result};
 use crate::MarketId;
 
+/// Accounts whose memory is read together.
+pub(crate) const WARMED: usize = 16;
+
 /// "None" of a 32-bit place.
 pub(crate) const NOWHERE: u32 = u32::MAX;
 
 /// A trigger that is never reached; of an entry: that there is none.
 pub(crate) const NEVER: i64 = i64::MAX;
 
-/// A leg: a seat without what risk does not read, and its triggers.
+/// A leg: a seat without what risk does not read, and its triggers. One line of the cache.
 #[derive(Clone, Copy, Debug, Default)]
+#[repr(align(64))]
 pub(crate) struct Leg {
     shares: u64,
     quote: i64,
@@ -24,14 +28,17 @@ pub(crate) struct Leg {
     /// Key of the entry that speaks for the leg, at most `trigger`.
     pub(crate) entry: i64,
     pub(crate) epoch: u32,
+    pub(crate) account: u32,
     pub(crate) market: u16,
     pub(crate) side: u8,
+    /// Position among the account's legs.
+    pub(crate) slot: u8,
     /// Whether orders rest in it.
     rests: bool,
 }
 
 impl Leg {
-    fn new(market: MarketId, seat: &Seat) -> Self {
+    fn new(account: u32, slot: u8, market: MarketId, seat: &Seat) -> Self {
         Self {
             shares: seat.shares,
             quote: seat.quote,
@@ -39,6 +46,8 @@ impl Leg {
             trigger: NEVER,
             entry: NEVER,
             epoch: seat.epoch,
+            account,
+            slot,
             market: market.0,
             side: u8::from(seat.side != 0),
             rests: seat.bid_lots | seat.ask_lots != 0,
@@ -198,9 +207,30 @@ impl Accounts {
             .unwrap_or(&mut [])
     }
 
-    pub(crate) fn leg_mut(&mut self, id: u32, slot: u8) -> Option<&mut Leg> {
-        let account = *self.get(id)?;
-        self.legs_mut(&account).get_mut(usize::from(slot))
+    pub(crate) fn leg(&self, place: u32) -> Option<&Leg> {
+        self.legs.get(usize::try_from(place).ok()?)
+    }
+
+    pub(crate) fn leg_mut(&mut self, place: u32) -> Option<&mut Leg> {
+        self.legs.get_mut(usize::try_from(place).ok()?)
+    }
+
+    /// Place of the leg in a slot of an account.
+    pub(crate) const fn place_of(account: &Account, slot: u8) -> u32 {
+        account.start.saturating_add(slot as u32)
+    }
+
+    /// Reads accounts and their legs, so that the cache misses of many overlap.
+    #[inline(always)]
+    pub(crate) fn warm(&self, ids: &[u32; WARMED]) {
+        let mut read = 0;
+        let accounts = ids.map(|id| self.get(id).copied());
+        for account in accounts.iter().flatten() {
+            for leg in self.legs(account) {
+                read ^= leg.shares;
+            }
+        }
+        core::hint::black_box(read);
     }
 
     /// Refuses what is no account's.
@@ -256,25 +286,24 @@ impl Accounts {
         }
     }
 
-    /// Writes the legs. A leg that stays in its slot, market and side keeps its entry.
+    /// Writes the legs. Where their number stays, a leg that stays in its slot, market and side keeps its entry.
     pub(crate) fn set_legs(&mut self, id: u32, legs: &[(MarketId, Seat)]) -> Result<()> {
         let account = *self.get(id).ok_or(IndexError::UnknownAccount)?;
         let mut new = [Leg::default(); MARGIN_ENTRIES_MAX];
-        for (leg, (market, seat)) in new.iter_mut().zip(legs) {
-            *leg = Leg::new(*market, seat);
+        for (slot, (leg, (market, seat))) in (0..).zip(new.iter_mut().zip(legs)) {
+            *leg = Leg::new(id, slot, *market, seat);
         }
-        for (leg, old) in new.iter_mut().zip(self.legs(&account)) {
-            let same = leg.market == old.market && leg.side == old.side;
-            if same && leg.shares != 0 && old.shares != 0 {
-                (leg.trigger, leg.entry) = (old.trigger, old.entry);
-            }
-        }
-        let new = new.get(..legs.len()).ok_or(IndexError::TooManyLegs)?;
+        let new = new.get_mut(..legs.len()).ok_or(IndexError::TooManyLegs)?;
         let start = if new.len() == usize::from(account.len) {
+            for (leg, old) in new.iter_mut().zip(self.legs(&account)) {
+                if old.is_of(MarketId(leg.market), leg.side) && leg.shares != 0 {
+                    (leg.trigger, leg.entry) = (old.trigger, old.entry);
+                }
+            }
             account.start
         } else {
             let start = self.allot(new.len())?;
-            self.give_back(account.start, account.len);
+            self.give_back(&account);
             start
         };
         let len = u8::try_from(new.len()).map_err(|_| IndexError::TooManyLegs)?;
@@ -301,10 +330,12 @@ impl Accounts {
         Ok(start)
     }
 
-    fn give_back(&mut self, start: u32, len: u8) {
-        let class = usize::from(len).checked_sub(1);
+    /// Frees an account's run, so that no entry speaks for a leg of it any more.
+    fn give_back(&mut self, account: &Account) {
+        self.legs_mut(account).fill(Leg::default());
+        let class = usize::from(account.len).checked_sub(1);
         if let Some(free) = class.and_then(|class| self.free_legs.get_mut(class)) {
-            free.push(start);
+            free.push(account.start);
         }
     }
 

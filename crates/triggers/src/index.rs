@@ -7,7 +7,9 @@ use plimsoll_engine::risk::AccountRisk;
 use plimsoll_engine::state::MARGIN_ENTRIES_MAX;
 use plimsoll_engine::units::{PriceQ32, PRICE_Q32_MAX};
 
-use crate::accounts::{market_bit, Account, AccountState, Accounts, Credit, NEVER};
+use crate::accounts::{
+    market_bit, Account, AccountState, Accounts, Credit, NEVER, NOWHERE, WARMED,
+};
 use crate::error::{IndexError, Result};
 use crate::key;
 use crate::market::{Market, MarketMove};
@@ -56,6 +58,8 @@ pub struct TriggerIndex {
     accounts: Accounts,
     /// Accounts to be assessed before the event in hand is over.
     due: Vec<u32>,
+    /// Entries that a side's key has reached, on the way to `due`.
+    reached: Vec<Entry>,
     timers: BTreeSet<(i64, u32)>,
     /// A set has more entries than it should.
     crowded: bool,
@@ -412,7 +416,10 @@ impl TriggerIndex {
         };
         let reached = key::reached(side.key.harm);
         while let Some(entry) = side.harm.pop_due(reached) {
-            let Some(leg) = self.accounts.leg_mut(entry.account, entry.slot) else {
+            self.reached.push(entry);
+        }
+        for entry in self.reached.drain(..) {
+            let Some(leg) = self.accounts.leg_mut(entry.leg) else {
                 continue;
             };
             if !leg.is_of(id, number) || leg.entry != entry.key {
@@ -424,24 +431,24 @@ impl TriggerIndex {
                 side.harm.push(Entry { key, ..entry });
             } else {
                 leg.entry = NEVER;
-                self.due.push(entry.account);
+                self.due.push(leg.account);
             }
         }
         let reached = key::reached(side.key.recovery);
         while let Some(entry) = side.recovery.pop_due(reached) {
-            let (due, trigger) = {
-                let Some((trigger, spoken)) = recovery_of(&mut self.accounts, &entry, id, number)
-                else {
-                    continue;
-                };
-                *spoken = if trigger > reached { trigger } else { NEVER };
-                (trigger <= reached, trigger)
+            let spoken = recovery_of(&mut self.accounts, &entry, id, number);
+            let Some((account, trigger, spoken)) = spoken else {
+                continue;
             };
-            if due {
-                self.due.push(entry.account);
-            } else if trigger != NEVER {
-                let key = trigger;
-                side.recovery.push(Entry { key, ..entry });
+            if trigger <= reached {
+                *spoken = NEVER;
+                self.due.push(account);
+            } else {
+                *spoken = trigger;
+                if trigger != NEVER {
+                    let key = trigger;
+                    side.recovery.push(Entry { key, ..entry });
+                }
             }
         }
     }
@@ -454,18 +461,17 @@ impl TriggerIndex {
             return;
         };
         for entry in side.harm.iter() {
-            if let Some(leg) = self.accounts.leg_mut(entry.account, entry.slot) {
-                if leg.is_of(id, number) {
-                    if anew {
-                        leg.entry = NEVER;
-                    }
-                    self.due.push(entry.account);
+            let leg = self.accounts.leg_mut(entry.leg);
+            if let Some(leg) = leg.filter(|leg| leg.is_of(id, number)) {
+                if anew {
+                    leg.entry = NEVER;
                 }
+                self.due.push(leg.account);
             }
         }
         if anew {
             for entry in side.recovery.iter() {
-                if let Some((_, spoken)) = recovery_of(&mut self.accounts, entry, id, number) {
+                if let Some((_, _, spoken)) = recovery_of(&mut self.accounts, entry, id, number) {
                     *spoken = NEVER;
                 }
             }
@@ -488,9 +494,12 @@ impl TriggerIndex {
         // In the order of memory, and each once.
         due.sort_unstable();
         due.dedup();
-        for account in &due {
-            if let Some(crossing) = self.reassess(*account) {
-                crossings.push(crossing);
+        for batch in due.chunks(WARMED) {
+            if let Ok(batch) = batch.try_into() {
+                self.accounts.warm(batch);
+            }
+            for account in batch {
+                crossings.extend(self.reassess(*account));
             }
         }
         due.clear();
@@ -520,11 +529,11 @@ impl TriggerIndex {
         if triggers.attended {
             // Fails only for an account that does not exist, or the 2^32nd.
             self.accounts.attend(id).ok()?;
-        } else if account.attended != crate::accounts::NOWHERE {
+        } else if account.attended != NOWHERE {
             self.accounts.stop_attending(id);
         }
         self.set_timer(id, &account, drawn && !lapsed);
-        self.issue_harm(id, &account, &triggers);
+        self.issue_harm(&account, &triggers);
         if triggers.attended {
             self.issue_recovery(id, &triggers);
         }
@@ -567,7 +576,7 @@ impl TriggerIndex {
     }
 
     #[inline(always)]
-    fn issue_harm(&mut self, id: u32, account: &Account, triggers: &Triggers) {
+    fn issue_harm(&mut self, account: &Account, triggers: &Triggers) {
         let markets = &mut self.markets;
         let legs = self.accounts.legs_mut(account).iter_mut();
         for (slot, (leg, trigger)) in (0_u8..).zip(legs.zip(triggers.harm)) {
@@ -581,11 +590,8 @@ impl TriggerIndex {
             if trigger < leg.entry {
                 leg.entry = trigger;
                 let key = trigger;
-                side.harm.push(Entry {
-                    key,
-                    account: id,
-                    slot,
-                });
+                let leg = Accounts::place_of(account, slot);
+                side.harm.push(Entry { key, leg });
                 self.crowded |= side.harm.len() > crowded(side.legs);
             }
         }
@@ -612,11 +618,9 @@ impl TriggerIndex {
             let side = market.and_then(|market| market.sides.get_mut(leg.place()));
             if let (Some(side), Ok(slot), true) = (side, u8::try_from(slot), trigger < *entry) {
                 *entry = trigger;
-                side.recovery.push(Entry {
-                    key: trigger,
-                    account: id,
-                    slot,
-                });
+                let leg = Accounts::place_of(&account, slot);
+                let key = trigger;
+                side.recovery.push(Entry { key, leg });
                 self.crowded |= side.recovery.len() > most;
             }
         }
@@ -632,7 +636,7 @@ impl TriggerIndex {
             for (number, side) in (0_u8..).zip(&mut market.sides) {
                 if side.harm.len() > crowded(side.legs) {
                     side.harm.retain(|entry| {
-                        let leg = accounts.leg_mut(entry.account, entry.slot);
+                        let leg = accounts.leg(entry.leg);
                         leg.is_some_and(|leg| leg.is_of(id, number) && leg.entry == entry.key)
                     });
                 }
@@ -648,7 +652,7 @@ impl TriggerIndex {
 
 /// Entries of a set from which those that no longer speak for a leg are dropped.
 const fn crowded(legs: usize) -> usize {
-    legs.saturating_mul(2).saturating_add(1_024)
+    legs.saturating_mul(3).saturating_add(1_024)
 }
 
 fn market_mut(markets: &mut [Market], id: MarketId) -> Result<&mut Market> {
@@ -657,20 +661,21 @@ fn market_mut(markets: &mut [Market], id: MarketId) -> Result<&mut Market> {
         .ok_or(IndexError::UnknownMarket)
 }
 
-/// Trigger and entry's key of the way back that an entry speaks for.
+/// Account, trigger and entry's key of the way back that an entry speaks for.
 fn recovery_of<'a>(
     accounts: &'a mut Accounts,
     entry: &Entry,
     market: MarketId,
     side: u8,
-) -> Option<(i64, &'a mut i64)> {
-    let account = *accounts.get(entry.account)?;
-    let slot = usize::from(entry.slot);
-    if !accounts.legs(&account).get(slot)?.is_of(market, side) {
+) -> Option<(u32, i64, &'a mut i64)> {
+    let leg = accounts.leg(entry.leg)?;
+    if !leg.is_of(market, side) {
         return None;
     }
+    let (id, slot) = (leg.account, usize::from(leg.slot));
+    let account = *accounts.get(id)?;
     let attended = accounts.attended_of(&account)?;
     let trigger = *attended.trigger.get(slot)?;
     let spoken = attended.entry.get_mut(slot)?;
-    (*spoken == entry.key).then_some((trigger, spoken))
+    (*spoken == entry.key).then_some((id, trigger, spoken))
 }
