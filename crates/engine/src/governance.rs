@@ -85,8 +85,9 @@ impl Pace {
 }
 
 /// How fast a market's parameters may become others: the column "change" of the spec's table. Fast is only
-/// what lowers caps and budgets of new risk and touches nothing else; above all, whatever could raise the
-/// maintenance margin of a position that exists is slow.
+/// what lowers caps of new risk and touches nothing else: whatever could raise the maintenance margin of a
+/// position that exists is slow, and so are the budgets of halts and of the default fund, whose lowering
+/// takes a protection away.
 ///
 /// # Errors
 /// `NotChangeable` where lot, tick or decimals differ: positions and orders are counted in them;
@@ -103,19 +104,11 @@ pub fn pace(before: &MarketParams, after: &MarketParams) -> Result<Pace> {
     }
     let lowered = after.open_interest_low <= before.open_interest_low
         && after.open_interest_high <= before.open_interest_high
-        && after.open_interest_max <= before.open_interest_max
-        && after.default_fund_budget_ppm <= before.default_fund_budget_ppm
-        && after.halt_budget_ppm <= before.halt_budget_ppm
-        && after.halt_budget_trade_ppm <= before.halt_budget_trade_ppm
-        && after.halt_budget_seconds <= before.halt_budget_seconds;
+        && after.open_interest_max <= before.open_interest_max;
     let rest = MarketParams {
         open_interest_low: before.open_interest_low,
         open_interest_high: before.open_interest_high,
         open_interest_max: before.open_interest_max,
-        default_fund_budget_ppm: before.default_fund_budget_ppm,
-        halt_budget_ppm: before.halt_budget_ppm,
-        halt_budget_trade_ppm: before.halt_budget_trade_ppm,
-        halt_budget_seconds: before.halt_budget_seconds,
         ..*after
     };
     Ok(if lowered && rest == *before {

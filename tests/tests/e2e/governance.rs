@@ -90,7 +90,7 @@ fn what_only_tightens_new_risk_waits_an_hour_and_a_mixed_change_two_days() {
     let mut world = World::trading(&[AVAX]);
     let tighten = |params: &mut plimsoll_engine::params::MarketParams| {
         params.open_interest_max -= 1;
-        params.default_fund_budget_ppm = 100_000;
+        params.open_interest_low -= 1;
     };
     let fast = world.queue_params(AVAX, tighten).unwrap();
     let mixed = world
@@ -363,7 +363,7 @@ fn attack_40_a_limit_is_not_raised_and_used_in_one_transaction() {
 fn attack_40_the_fast_lane_raises_no_limit() {
     let mut world = World::trading(&[AVAX]);
     type Raise = fn(&mut plimsoll_engine::params::MarketParams);
-    let raises: [Raise; 6] = [
+    let raises: [Raise; 8] = [
         |p| p.open_interest_max += 1,
         |p| p.open_interest_high += 1,
         |p| {
@@ -375,20 +375,23 @@ fn attack_40_the_fast_lane_raises_no_limit() {
             p.slice_lots_max += 1;
         },
         |p| {
-            p.halt_budget_seconds -= 1;
+            p.open_interest_max -= 1;
             p.velocity_short_ppm -= 1;
         },
         |p| {
-            p.default_fund_budget_ppm -= 1;
+            p.open_interest_max -= 1;
             p.initial_margin_ppm += 1;
         },
+        // A lower budget takes a protection away.
+        |p| p.halt_budget_seconds -= 1,
+        |p| p.default_fund_budget_ppm -= 1,
     ];
     for (id, raise) in (0..).zip(raises) {
         world.queue_params(AVAX, raise).unwrap();
         assert_eq!(world.pending(id).pace, Pace::Slow.byte(), "{id}");
     }
     world.advance_fresh(HOUR);
-    for id in 0..6 {
+    for id in 0..8 {
         world.assert_rejected(EngineError::ChangeNotDue, |world| world.apply_change(id));
     }
 }

@@ -32,16 +32,8 @@ macro_rules! fields {
 }
 
 #[test]
-fn only_lower_caps_and_budgets_are_fast() {
-    let tightening = fields![
-        open_interest_low,
-        open_interest_high,
-        open_interest_max,
-        default_fund_budget_ppm,
-        halt_budget_ppm,
-        halt_budget_trade_ppm,
-        halt_budget_seconds,
-    ];
+fn only_lower_caps_are_fast() {
+    let tightening = fields![open_interest_low, open_interest_high, open_interest_max,];
     let base = budgeted();
     let with = |set: Set, value| {
         let mut changed = base;
@@ -108,9 +100,9 @@ fn every_field_that_is_not_named_fast_is_slow() {
             assert!(one_fast || never, "word {word}: {paces:?}");
         }
     }
-    // Fast downwards: a word of each of three caps, and four budgets; never: two sizes of two words. Decimals
-    // share a word whose lowest byte is the number of feeds.
-    assert_eq!(slow, words - 7 - 4);
+    // Fast downwards: a word of each of three caps; never: two sizes of two words. Decimals share a word whose
+    // lowest byte is the number of feeds.
+    assert_eq!(slow, words - 3 - 4);
 }
 
 proptest! {
