@@ -22,8 +22,8 @@ pub(super) struct StandingShown {
     credit: Option<CreditShown>,
 }
 
-/// Since when the account was seen below maintenance, unix seconds. A recovery clears a flag when a call of
-/// `liquidate` finds it; one that nobody has seen for a minute counts no more.
+/// Since when the account was seen below maintenance, unix seconds. A recovery clears it when a call of
+/// `liquidate` finds a takeover open; one that nobody has seen for a minute counts no more.
 #[derive(Serialize)]
 struct FlagShown {
     counts: bool,

@@ -30,11 +30,11 @@ pub fn orders_outlive(risk: &AccountRisk) -> bool {
     risk.favour == 0 && twice < i128::from(risk.initial_margin)
 }
 
-/// Ends the flag, and with it a takeover's walk, of an account that is flagged and not liquidatable; whether
-/// there was one. What stale indices give the holder is no recovery. Without this the walk would go on through
+/// Ends an open takeover's walk, and with it the flag, of an account that is not liquidatable; whether there
+/// was one. What stale indices give the holder is no recovery. Without this the walk would go on through
 /// a recovery of under a minute, and the next fall begin at its far end.
-pub fn end_flag(account: &mut MarginAccount, risk: &AccountRisk) -> bool {
-    let recovered = account.flagged_at != 0 && risk.favour == 0;
+pub fn end_walk(account: &mut MarginAccount, risk: &AccountRisk) -> bool {
+    let recovered = account.takeover_started_at != 0 && risk.favour == 0;
     if recovered {
         fund::clear_flag(account);
     }

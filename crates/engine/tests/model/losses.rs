@@ -344,7 +344,7 @@ impl World {
     }
 
     /// Not below maintenance margin: orders that may do more than reduce leave if it would be with them
-    /// filled, and a flag ends.
+    /// filled, and a takeover's walk ends.
     fn cancel_for_margin(&mut self, account: usize, answer: Answer<()>) -> Answer<()> {
         let Err(EngineError::NotLiquidatable) = answer else {
             return answer;
@@ -358,12 +358,14 @@ impl World {
         } else {
             0
         };
-        let recovered = self.accounts[account].flagged_at != 0 && model.favour == big(0);
-        let ended = liquidation::end_flag(&mut self.accounts[account], &risk);
+        let open = self.accounts[account].takeover_started_at != 0;
+        let recovered = open && model.favour == big(0);
+        let ended = liquidation::end_walk(&mut self.accounts[account], &risk);
         assert_eq!(ended, recovered);
         if ended {
-            assert_eq!(self.accounts[account].takeover_started_at, 0);
-            self.count("state:", "flag ended by a recovery");
+            let state = &self.accounts[account];
+            assert_eq!((state.takeover_started_at, state.flagged_at), (0, 0));
+            self.count("state:", "walk ended by a recovery");
         }
         if cancelled != 0 {
             self.count("state:", "orders cancelled for initial margin");

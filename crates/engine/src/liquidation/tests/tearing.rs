@@ -655,19 +655,20 @@ fn what_counts_as_liquidatable_has_something_to_close() {
 }
 
 #[test]
-fn a_recovery_that_a_call_sees_ends_the_flag_and_one_by_favour_does_not() {
+fn a_recovery_that_a_call_sees_ends_the_walk_and_one_by_favour_does_not() {
     let (mut desk, holder, _) = losing(&[params()], &[(10, 0)], 1_000_000);
     let healthy = risk_of(&desk, holder);
-    assert!(!end_flag(&mut desk.accounts[holder], &healthy), "no flag");
+    assert!(!end_walk(&mut desk.accounts[holder], &healthy), "no flag");
     fund::flag(&mut desk.accounts[holder], NOW);
+    assert!(!end_walk(&mut desk.accounts[holder], &healthy), "no walk");
     desk.accounts[holder].takeover_started_at = NOW;
     let flagged = desk.accounts[holder];
     desk.env.now += 1 + i64::from(params().index_age_seconds_max);
     let stale = risk_of(&desk, holder);
     assert!(stale.favour != 0);
-    assert!(!end_flag(&mut desk.accounts[holder], &stale));
+    assert!(!end_walk(&mut desk.accounts[holder], &stale));
     assert_eq!(desk.accounts[holder], flagged);
-    assert!(end_flag(&mut desk.accounts[holder], &healthy));
+    assert!(end_walk(&mut desk.accounts[holder], &healthy));
     let account = desk.accounts[holder];
     assert_eq!((account.flagged_at, account.takeover_started_at), (0, 0));
 }

@@ -112,7 +112,7 @@ pub(crate) fn liquidate<'info>(ctx: Context<'info, Liquidate<'info>>, shard: u8)
     }
     if liquidatable {
         done.drawn = accounts.draw(&mut account, credit.as_mut(), &legs, shard, &env)?;
-    } else if !liquidation::end_flag(&mut account, &risk) && done.cancelled == 0 {
+    } else if !liquidation::end_walk(&mut account, &risk) && done.cancelled == 0 {
         return err!(PlimsollError::NotLiquidatable);
     }
     if liquidatable && done.drawn == 0 {
