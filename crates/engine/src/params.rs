@@ -218,8 +218,13 @@ impl MarketParams {
             1_000_000,
         )?;
         within(self.trip_volume_lots_min, self.lots_min, 1 << 32)?;
-        within_u32(self.freeze_seconds, 1, 5)?;
         within_u32(self.call_seconds, 2, 30)?;
+        // Some of a call is open.
+        within_u32(
+            self.freeze_seconds,
+            1,
+            self.call_seconds.saturating_sub(1).min(5),
+        )?;
         within_u32(self.call_seconds_max, self.call_seconds, 30)?;
         within_u32(self.resolve_seconds, 1, 10)?;
         within_u32(self.retrip_seconds, 0, 600)?;

@@ -227,7 +227,7 @@ fn bounds(open: &MarketParams) -> Vec<(&'static str, Set, u64, u64)> {
         bound!(trip_volume_lots_min, open.lots_min, 1 << 32),
         bound!(call_seconds, 2, 30),
         bound!(call_seconds_max, open.call_seconds.into(), 30),
-        bound!(freeze_seconds, 1, 5),
+        bound!(freeze_seconds, 1, 4),
         bound!(resolve_seconds, 1, 10),
         bound!(retrip_seconds, 0, 600),
         bound!(halt_budget_ppm, 0, 250_000),

@@ -127,7 +127,7 @@ proptest! {
                 _ => after.size_slope_ppm = before.size_slope_ppm + (value % 3) as u32,
             }
         }
-        if pace(&before, &after) == Ok(Pace::Tightening) {
+        if after.validate().is_ok() && pace(&before, &after) == Ok(Pace::Tightening) {
             let margin = |params: &MarketParams| {
                 let mut desk = Desk::with(&[*params], 600);
                 desk.markets[0].header.prices.mark = 1 << 32;
@@ -496,7 +496,7 @@ fn a_budget_of_another_length_keeps_what_was_used() {
         let header = &mut desk.markets[0].header;
         let width = i64::from(params().halt_budget_seconds.div_ceil(7));
         header.halt.budget.running = now / width;
-        let slot = (now / width & 7) as usize;
+        let slot = ((now / width) & 7) as usize;
         header.halt.budget.seconds[slot] = 40;
         header.halt.budget.seconds[(slot + 7) % 8] = 20;
         header.halt.budget.trade_seconds[slot] = 30;

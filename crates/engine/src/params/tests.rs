@@ -72,7 +72,7 @@ fn every_parameter_is_accepted_at_its_bounds_and_rejected_beyond() {
         ),
         bound!(call_seconds, 2, 30),
         bound!(call_seconds_max, base.call_seconds.into(), 30),
-        bound!(freeze_seconds, 1, 5),
+        bound!(freeze_seconds, 1, 4),
         bound!(resolve_seconds, 1, 10),
         bound!(retrip_seconds, 0, 600),
         bound!(halt_budget_ppm, 0, 250_000),
