@@ -36,10 +36,11 @@ pub struct Leg {
     pub calling: bool,
 }
 
-/// Orders of a seat that are not a liquidation's interest in an auction.
+/// Orders of a seat that are not a liquidation's interest in an auction. What an auction left of that has expired
+/// and can only reduce: it holds up no tear-up in RESOLVE.
 #[inline(always)]
 fn ordinary_orders(market: &MarketRef<'_>, seat: &Seat, phase: HaltPhase) -> Result<u8> {
-    if seat.orders == 0 || gate::in_phase(phase, Action::Close) {
+    if seat.orders == 0 || phase == HaltPhase::Continuous {
         return Ok(seat.orders);
     }
     without_interest(market, seat)
