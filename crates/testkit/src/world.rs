@@ -114,9 +114,15 @@ impl World {
 
     /// Sets the clock; the slot follows at five in two seconds.
     pub fn set_time(&mut self, now: i64) {
+        let slot = 1_000 + now.saturating_sub(START_TIME).unsigned_abs() * 5 / 2;
+        self.set_clock(now, slot);
+    }
+
+    /// Sets clock and slot apart from each other: seconds may pass within a slot.
+    pub fn set_clock(&mut self, now: i64, slot: u64) {
         let mut clock = self.svm.get_sysvar::<Clock>();
         clock.unix_timestamp = now;
-        clock.slot = 1_000 + now.saturating_sub(START_TIME).unsigned_abs() * 5 / 2;
+        clock.slot = slot;
         self.svm.set_sysvar(&clock);
     }
 

@@ -1,7 +1,6 @@
 //! Attacks by shape: eight markets, all order slots, stale legs, a full market, deposits in every state (rows 6,
 //! 17, 18, 44, 45).
 
-use plimsoll_engine::state::HaltPhase;
 use plimsoll_testkit::{ask, bid, events, EngineError, MarketSpec, OrderExt, Outcome, World};
 use solana_instruction::Instruction;
 
@@ -263,7 +262,7 @@ fn attack_44_a_full_market_and_a_full_account_reach_the_exit() {
     world.assert_sound();
 }
 
-/// Below maintenance, flagged, in a takeover, broke, torn up, halted, stale: a deposit always goes through.
+/// Below maintenance, flagged, in a takeover, broke, torn up, stale: a deposit always goes through.
 #[test]
 fn attack_45_a_deposit_works_in_every_state_of_a_liquidation() {
     let mut world = super::losses_scenes::long_with(222 * USDC, 10_000);
@@ -287,16 +286,6 @@ fn attack_45_a_deposit_works_in_every_state_of_a_liquidation() {
     cured.assert_rejected(EngineError::NotLiquidatable, |world| {
         world.take_over("cat", "ann", AVAX, 10_000)
     });
-    for phase in [
-        HaltPhase::Call,
-        HaltPhase::Freeze,
-        HaltPhase::Uncross,
-        HaltPhase::Resolve,
-    ] {
-        let mut halted = world.clone();
-        halted.force_phase(AVAX, phase);
-        deposits(&halted, "halted");
-    }
     let mut stale = world.clone();
     stale.advance(1_000);
     deposits(&stale, "stale");
@@ -306,30 +295,6 @@ fn attack_45_a_deposit_works_in_every_state_of_a_liquidation() {
     deposits(&world, "torn up");
     let _ = world.settle("ann", &[AVAX]);
     deposits(&world, "settled");
-}
-
-/// A halt is not in the program yet; its phases are, and nothing is closed in a phase that forbids it.
-#[test]
-fn attack_13_nothing_is_closed_while_the_market_is_halted() {
-    let mut world = super::losses_scenes::long_with(222 * USDC, 10_000);
-    world.move_index(AVAX, 18_400);
-    world.liquidate("ann", AVAX).unwrap();
-    world.move_index(AVAX, 17_400);
-    for phase in [HaltPhase::Call, HaltPhase::Freeze, HaltPhase::Uncross] {
-        let mut halted = world.clone();
-        halted.force_phase(AVAX, phase);
-        halted.assert_rejected(EngineError::IndexStale, |world| {
-            world.liquidate("ann", AVAX)
-        });
-        halted.assert_rejected(EngineError::IndexStale, |world| world.tear_up("ann", AVAX));
-        halted.assert_rejected(EngineError::IndexStale, |world| {
-            world.take_over("dora", "ann", AVAX, 10)
-        });
-    }
-    // Between the auction and the reopening losers are settled: no book, but takeover and tear-up.
-    world.force_phase(AVAX, HaltPhase::Resolve);
-    let done = liquidated(&world.clone().liquidate("ann", AVAX).unwrap());
-    assert_eq!(done.filled_lots, 0);
 }
 
 /// An index that nobody refreshed for a while counts against the holder for new risk; it is no reason to take a

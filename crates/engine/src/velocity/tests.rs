@@ -270,7 +270,7 @@ fn fills_inside_the_band_count_as_volume_of_the_same_order() {
 }
 
 #[test]
-fn attack_10_many_small_orders_are_one_volume() {
+fn many_small_orders_are_one_volume() {
     let mut desk = pit();
     desk.place(3, 0, &ask(511, 5_000)).unwrap();
     for _ in 0..4 {
@@ -284,7 +284,7 @@ fn attack_10_many_small_orders_are_one_volume() {
 }
 
 #[test]
-fn attack_10_volume_that_has_left_the_window_counts_no_more() {
+fn volume_that_has_left_the_window_counts_no_more() {
     let mut desk = pit();
     desk.place(3, 0, &ask(511, 5_000)).unwrap();
     assert_eq!(desk.place(2, 0, &bid(511, 99)).unwrap().filled_lots, 99);
@@ -293,7 +293,7 @@ fn attack_10_volume_that_has_left_the_window_counts_no_more() {
 }
 
 #[test]
-fn attack_10_trades_alone_do_not_carry_the_band_away_from_the_index() {
+fn trades_alone_do_not_carry_the_band_away_from_the_index() {
     let mut desk = pit();
     for ticks in [504, 507, 510] {
         desk.trade(2, 3, 0, ticks, 1_000);

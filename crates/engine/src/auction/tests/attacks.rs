@@ -5,7 +5,7 @@ use crate::place;
 use crate::seats::tests::address_of;
 
 #[test]
-fn attack_11_a_last_second_cancel_finds_the_book_frozen() {
+fn a_last_second_cancel_finds_the_book_frozen() {
     let mut desk = calling(2);
     desk.place(0, 0, &bid(510, 50)).unwrap();
     desk.place(1, 0, &ask(490, 5)).unwrap();
@@ -20,7 +20,7 @@ fn attack_11_a_last_second_cancel_finds_the_book_frozen() {
 }
 
 #[test]
-fn attack_11_a_change_in_the_last_second_of_the_call_puts_the_auction_off() {
+fn a_change_in_the_last_second_of_the_call_puts_the_auction_off() {
     let mut desk = calling(2);
     desk.place(1, 0, &ask(490, 5)).unwrap();
     desk.env.now += 3;
@@ -37,7 +37,7 @@ fn attack_11_a_change_in_the_last_second_of_the_call_puts_the_auction_off() {
 }
 
 #[test]
-fn attack_11_nobody_rests_on_both_sides_of_a_price() {
+fn nobody_rests_on_both_sides_of_a_price() {
     for (first, second) in [
         (bid(500, 5), ask(500, 5)),
         (bid(505, 5), ask(500, 5)),
@@ -55,7 +55,7 @@ fn attack_11_nobody_rests_on_both_sides_of_a_price() {
 }
 
 #[test]
-fn attack_11_an_own_order_behind_the_others_is_found_too() {
+fn an_own_order_behind_the_others_is_found_too() {
     let mut desk = calling(2);
     desk.place(1, 0, &ask(480, 5)).unwrap();
     for ticks in [520, 499, 510] {
@@ -67,7 +67,7 @@ fn attack_11_an_own_order_behind_the_others_is_found_too() {
 }
 
 #[test]
-fn attack_11_an_order_that_was_cancelled_no_longer_counts_as_own() {
+fn an_order_that_was_cancelled_no_longer_counts_as_own() {
     let mut desk = calling(1);
     let near = desk.place(0, 0, &ask(499, 5)).unwrap();
     desk.place(0, 0, &ask(520, 5)).unwrap();
@@ -78,7 +78,7 @@ fn attack_11_an_order_that_was_cancelled_no_longer_counts_as_own() {
 }
 
 #[test]
-fn attack_11_a_lot_of_dust_moves_the_price_no_further_than_the_rule() {
+fn a_lot_of_dust_moves_the_price_no_further_than_the_rule() {
     // Balanced from 495 to 505. A lot tips the balance, and the price moves within [495, 505] only.
     let mut desk = calling(3);
     desk.place(0, 0, &bid(505, 1_000)).unwrap();
@@ -96,7 +96,7 @@ fn attack_11_a_lot_of_dust_moves_the_price_no_further_than_the_rule() {
 }
 
 #[test]
-fn attack_11_the_order_in_which_orders_arrive_does_not_move_the_price() {
+fn the_order_in_which_orders_arrive_does_not_move_the_price() {
     let orders = [
         (0, bid(505, 3)),
         (1, bid(501, 4)),

@@ -54,7 +54,7 @@ fn a_move_of_exactly_the_threshold_trips_nothing_and_one_beyond_it_does() {
 }
 
 #[test]
-fn attack_10_a_move_split_over_small_steps_within_the_window_trips() {
+fn a_move_split_over_small_steps_within_the_window_trips() {
     let mut header = header_of(&halting());
     // Each step is a third of the threshold: the fourth within ten seconds lies outside.
     let steps = [500_000, 503_300, 506_600, 509_900, 513_200];
