@@ -1,4 +1,7 @@
-//! `plimsoll market`: list, show, grow, refresh the mark, and sweep the fees.
+//! `plimsoll market`: list, show, grow, refresh the mark, sweep the fees, and the halts.
+
+mod reopen;
+mod status;
 
 use anyhow::{bail, Result};
 use clap::Subcommand;
@@ -17,6 +20,8 @@ use crate::setup::market_parameters;
 use crate::traders::send;
 use crate::transactions;
 use crate::units::{sol, usd_unsigned};
+
+pub(crate) use status::cause_name;
 
 /// Subcommands of `plimsoll market`.
 #[derive(Subcommand, Debug)]
@@ -41,6 +46,22 @@ pub(crate) enum MarketCommand {
         /// Symbol or address
         market: String,
     },
+    /// Where a market stands between a trip and its reopening, and what is left of its budget of halts
+    HaltStatus {
+        /// Symbol or address
+        market: String,
+        /// Look again and again
+        #[arg(long)]
+        watch: bool,
+    },
+    /// Take a halted market as far as the clock allows: price, fills, reopening; anyone may
+    Reopen {
+        /// Symbol or address
+        market: String,
+        /// Wait for what is due later, until the market is open
+        #[arg(long)]
+        wait: bool,
+    },
     /// Split accrued fees, USDC, as far as the pool holds cash: default fund, keeper pool, treasury; anyone may
     SweepFees {
         /// Symbol or address
@@ -54,6 +75,10 @@ pub(crate) async fn run(session: &Session, command: MarketCommand) -> Result<()>
         MarketCommand::Show { market } => show(session, &market).await,
         MarketCommand::Grow { market, steps } => grow(session, &market, steps).await,
         MarketCommand::Refresh { market } => refresh(session, &market).await,
+        MarketCommand::HaltStatus { market, watch } => {
+            status::halt_status(session, &market, watch).await
+        }
+        MarketCommand::Reopen { market, wait } => reopen::reopen(session, &market, wait).await,
         MarketCommand::SweepFees { market } => sweep_fees(session, &market).await,
     }
 }

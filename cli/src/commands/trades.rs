@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Args;
 use plimsoll_client::engine::state::OrderSide;
-use plimsoll_client::events::Event;
+use plimsoll_client::events::{AuctionFilled, Event};
 use serde::Serialize;
 
 use crate::markets;
@@ -28,7 +28,7 @@ pub(crate) struct TradesArgs {
 #[derive(Serialize)]
 struct TradeShown {
     time: Option<i64>,
-    /// The taker's side.
+    /// The taker's side; `auction` where all traded at one price.
     side: &'static str,
     price: String,
     size: String,
@@ -77,6 +77,9 @@ fn trades_in(
 ) -> Vec<TradeShown> {
     let mut trades = Vec::new();
     for event in transaction.events.iter().rev() {
+        if let Event::AuctionFilled(filled) = event {
+            trades.extend(auctioned(filled, transaction, market, units));
+        }
         let Event::OrderPlaced(placed) = event else {
             continue;
         };
@@ -95,4 +98,24 @@ fn trades_in(
         trades.extend(shown);
     }
     trades
+}
+
+/// What one call filled in an auction: bought and sold alike, so the buyers' orders tell it.
+fn auctioned(
+    filled: &AuctionFilled,
+    transaction: &PastTransaction,
+    market: &solana_pubkey::Pubkey,
+    units: &MarketUnits,
+) -> Option<TradeShown> {
+    let bids = filled.fills.iter();
+    let bids = bids.filter(|fill| fill.side == OrderSide::Bid.byte());
+    let lots = bids.map(|fill| fill.lots).fold(0, u64::saturating_add);
+    (filled.market == *market && lots != 0).then(|| TradeShown {
+        time: transaction.time,
+        side: "auction",
+        price: units.price(filled.price),
+        size: units.size(lots),
+        slot: transaction.slot,
+        signature: transaction.signature.clone(),
+    })
 }

@@ -4,6 +4,7 @@
 use plimsoll_engine::book::arena::{MarketMut, MarketRef};
 use plimsoll_engine::cash::account_cash;
 use plimsoll_engine::credit::draw::mandated_margin;
+use plimsoll_engine::halt;
 use plimsoll_engine::liquidation::{Leg, Legs};
 use plimsoll_engine::place::{self, MatchPlan, OrderRequest, Placed, Trader};
 use plimsoll_engine::position::{self, Holding};
@@ -47,6 +48,8 @@ pub struct AccountPreview {
 /// What an order would do.
 #[derive(Clone, Debug)]
 pub struct OrderPreview {
+    /// The chain's second that it is meant for.
+    pub now: i64,
     pub placed: Placed,
     pub plan: MatchPlan,
     pub before: AccountPreview,
@@ -101,7 +104,8 @@ impl AccountView {
                 )?,
                 _ => 0,
             };
-            legs.push(&leg, mandated, market.header.halt.reopened_at)?;
+            let reopened_at = halt::reopened_at(market.header, now);
+            legs.push(&leg, mandated, reopened_at)?;
         }
         Ok(legs)
     }
@@ -238,6 +242,8 @@ impl AccountView {
             .markets
             .get_mut(position)
             .ok_or(EngineError::WrongMarketAccounts)?;
+        // As the program does first: a reopening that nobody has written down yet.
+        halt::catch_up(&mut target.header, env);
         let mut arena = MarketMut {
             header: &mut target.header,
             blocks: &mut target.blocks,
@@ -245,6 +251,7 @@ impl AccountView {
         let placed = place::place(&mut arena, seat, &trader, request, env, &mut plan)?;
         let after = view.preview(env.now)?;
         Ok(OrderPreview {
+            now: env.now,
             placed,
             plan,
             before,

@@ -3,19 +3,23 @@
 //! The position before the first of them is not on chain any more; it is what the account holds now
 //! less the fills and losses that were read. A loss event closes a part of every position of a side; what
 //! that was of this one follows from its shares, which only a position unchanged since still tells. What
-//! was held before an older one is left empty, not guessed. Funding is each refresh's rate on the position at that moment; it is
-//! summed exactly and shown by the hour or until the position changes, rounded down once.
+//! was held before an older one is left empty, not guessed. Funding is each refresh's rate on the position at
+//! that moment; it is summed exactly and shown by the hour or until the position changes, rounded down once.
 
 use anyhow::Result;
 use plimsoll_client::engine::math::mul_div_floor;
 use plimsoll_client::engine::math::mul_ppm_ceil;
 use plimsoll_client::engine::state::{OrderSide, Seat, SIDE_SHORT};
 use plimsoll_client::engine::units::{BaseLots, PriceQ32, Ticks};
-use plimsoll_client::events::{DeleveragingExecuted, Event, MarkRefreshed, OrderPlaced, TakenOver};
+use plimsoll_client::events::{
+    AuctionFilled, DeleveragingExecuted, Event, HaltEnded, HaltStarted, MarkRefreshed, OrderPlaced,
+    TakenOver,
+};
 use plimsoll_client::receipts::receipt_of;
 use serde::Serialize;
 use solana_pubkey::Pubkey;
 
+use crate::commands::market::cause_name;
 use crate::markets::ListedMarket;
 use crate::transactions::PastTransaction;
 use crate::units::{usd, usd_unsigned, MarketUnits};
@@ -39,6 +43,7 @@ pub(super) enum Entry {
     Fill(FillEntry),
     Funding(FundingEntry),
     Loss(LossEntry),
+    Halt(HaltEntry),
 }
 
 impl Entry {
@@ -47,6 +52,7 @@ impl Entry {
             Self::Fill(fill) => fill.time,
             Self::Funding(funding) => funding.time,
             Self::Loss(loss) => loss.time,
+            Self::Halt(halt) => halt.time,
         }
     }
 }
@@ -97,6 +103,23 @@ pub(super) struct LossEntry {
     pub(super) transaction: String,
 }
 
+/// A halt of the market, or its end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct HaltEntry {
+    pub(super) time: i64,
+    pub(super) market: String,
+    /// `halted`, `not halted` where the budget was spent, `reopened`.
+    pub(super) what: &'static str,
+    pub(super) number: u64,
+    /// Of a trip: index, mark or trade.
+    pub(super) cause: Option<&'static str>,
+    /// Index at the trip.
+    pub(super) price: Option<String>,
+    /// Of a reopening.
+    pub(super) halted_seconds: Option<u64>,
+    pub(super) transaction: String,
+}
+
 /// A change of the position, before it is put into words.
 struct Change {
     /// `None`: the events do not tell the direction.
@@ -119,6 +142,7 @@ enum Step {
     /// Q.64 per base atom of a long, at a time, in a transaction.
     Funding(i128, i64, String),
     Loss(LossStep),
+    Halt(HaltEntry),
 }
 
 /// A loss event in the account's market.
@@ -136,7 +160,7 @@ impl Step {
     fn base(&self) -> Option<i64> {
         match self {
             Self::Fill(change) => change.base,
-            Self::Funding(..) => Some(0),
+            Self::Funding(..) | Self::Halt(_) => Some(0),
             Self::Loss(loss) => loss.effect.map(|(base, _)| base),
         }
     }
@@ -186,6 +210,10 @@ impl<'a> Ledger<'a> {
                 }
                 continue;
             }
+            if let Step::Halt(halt) = step {
+                entries.push(Entry::Halt(halt));
+                continue;
+            }
             let entry = self.changed(step, after);
             if entry.is_some() {
                 entries.extend(running.take().map(|run| self.funding(run, base)));
@@ -200,7 +228,7 @@ impl<'a> Ledger<'a> {
     /// The row of a step that changed the position to `after`.
     fn changed(&self, step: Step, after: Option<i64>) -> Option<Entry> {
         match step {
-            Step::Funding(..) => None,
+            Step::Funding(..) | Step::Halt(_) => None,
             Step::Fill(change) => Some(Entry::Fill(FillEntry {
                 position_after: self.position(after),
                 ..change.entry
@@ -239,7 +267,7 @@ impl<'a> Ledger<'a> {
                 Step::Loss(loss) if !loss.own => {
                     loss.effect = self.loss_effect(loss, unchanged, base);
                 }
-                Step::Funding(..) => {}
+                Step::Funding(..) | Step::Halt(_) => {}
                 Step::Fill(_) | Step::Loss(_) => unchanged = false,
             }
             base = base
@@ -307,6 +335,15 @@ impl<'a> Ledger<'a> {
                     Event::OrderPlaced(placed) if placed.market == self.market.address => {
                         let liquidated = self.is_liquidation(placed, transaction);
                         self.fills(placed, liquidated, seat, transaction, &mut steps)?;
+                    }
+                    Event::AuctionFilled(filled) if filled.market == self.market.address => {
+                        self.auction_fills(filled, seat, transaction, &mut steps)?;
+                    }
+                    Event::HaltStarted(started) if started.market == self.market.address => {
+                        steps.push(Step::Halt(self.halted(started, transaction)));
+                    }
+                    Event::HaltEnded(ended) if ended.market == self.market.address => {
+                        steps.push(Step::Halt(self.reopened(ended, transaction)));
                     }
                     Event::TakenOver(taken) if taken.market == self.market.address => {
                         steps.extend(self.takeover(taken, transaction)?);
@@ -408,6 +445,71 @@ impl<'a> Ledger<'a> {
                 transaction: transaction.signature.clone(),
             },
         })))
+    }
+
+    fn halted(&self, started: &HaltStarted, transaction: &PastTransaction) -> HaltEntry {
+        HaltEntry {
+            time: transaction.time.unwrap_or(0),
+            market: self.market.symbol(),
+            what: if started.halted {
+                "halted"
+            } else {
+                "not halted"
+            },
+            number: started.sequence,
+            cause: Some(cause_name(started.cause)),
+            price: Some(self.units.price_q32(started.index)),
+            halted_seconds: None,
+            transaction: transaction.signature.clone(),
+        }
+    }
+
+    fn reopened(&self, ended: &HaltEnded, transaction: &PastTransaction) -> HaltEntry {
+        HaltEntry {
+            time: ended.reopened_at,
+            market: self.market.symbol(),
+            what: "reopened",
+            number: ended.sequence,
+            cause: None,
+            price: None,
+            halted_seconds: Some(ended.halted_seconds),
+            transaction: transaction.signature.clone(),
+        }
+    }
+
+    /// What the account's orders got in an auction, or what was closed for it there.
+    fn auction_fills(
+        &self,
+        filled: &AuctionFilled,
+        seat: Option<u32>,
+        transaction: &PastTransaction,
+        steps: &mut Vec<Step>,
+    ) -> Result<()> {
+        for fill in filled.fills.iter().filter(|fill| Some(fill.seat) == seat) {
+            let buys = fill.side == OrderSide::Bid.byte();
+            let base = i64::try_from(self.units.sizes.base_atoms(BaseLots(fill.lots))?)?;
+            steps.push(Step::Fill(Change {
+                base: Some(if buys { base } else { -base }),
+                entry: FillEntry {
+                    time: transaction.time.unwrap_or(0),
+                    market: self.market.symbol(),
+                    side: if buys { "buy" } else { "sell" },
+                    role: if fill.liquidation {
+                        "liquidation in auction"
+                    } else {
+                        "auction"
+                    },
+                    size: self.units.size(fill.lots),
+                    price: self.units.price(filled.price),
+                    fee: usd_unsigned(fill.fee),
+                    position_after: String::new(),
+                    order: (!fill.liquidation).then_some(fill.sequence),
+                    client_id: None,
+                    transaction: transaction.signature.clone(),
+                },
+            }));
+        }
+        Ok(())
     }
 
     fn fills(

@@ -157,7 +157,7 @@ fn a_long_pays_a_positive_rate_and_rows_end_with_the_position() {
         .iter()
         .filter_map(|entry| match entry {
             Entry::Funding(funding) => Some((funding.time, funding.amount.as_str())),
-            Entry::Fill(_) | Entry::Loss(_) => None,
+            Entry::Fill(_) | Entry::Loss(_) | Entry::Halt(_) => None,
         })
         .collect();
     // A long of 10^8 base atoms pays a hundredth of it in quote atoms, twice.
@@ -371,4 +371,96 @@ fn a_liquidations_fills_bear_its_whole_charge() {
         })
         .collect();
     assert_eq!(fees, [("liquidation", "0.50"), ("liquidation", "0.500001")]);
+}
+
+/// Two orders of the seat in one call of an auction at 28.4, and one of somebody else.
+fn auction() -> Event {
+    let fill = |seat: u32, side: u8, liquidation: u8, lots: u64, fee: u64| {
+        let mut bytes = seat.to_le_bytes().to_vec();
+        bytes.extend_from_slice(&41_u64.to_le_bytes());
+        bytes.extend_from_slice(&[side, liquidation]);
+        bytes.extend_from_slice(&lots.to_le_bytes());
+        bytes.extend_from_slice(&fee.to_le_bytes());
+        bytes
+    };
+    let fields: [&[u8]; 9] = [
+        &[1],
+        MARKET.as_ref(),
+        &3_u64.to_le_bytes(),
+        &28_400_u64.to_le_bytes(),
+        &0_u64.to_le_bytes(),
+        &3_u32.to_le_bytes(),
+        &fill(5, 0, 0, 300, 9),
+        &fill(6, 1, 0, 200, 7),
+        &fill(5, 1, 1, 100, 20),
+    ];
+    event("AuctionFilled", &fields)
+}
+
+#[test]
+fn fills_of_an_auction_are_told_by_seat_with_their_own_fee() {
+    let standing = Standing {
+        seat: Some(5),
+        base: 200_000_000,
+        ..Standing::default()
+    };
+    let entries = read(standing, &[transaction(10, auction())]);
+    let [Entry::Fill(bought), Entry::Fill(closed)] = entries.as_slice() else {
+        panic!("two fills, not {entries:?}");
+    };
+    assert_eq!(
+        (bought.side, bought.role, &*bought.size, &*bought.price),
+        ("buy", "auction", "3", "28.400")
+    );
+    assert_eq!((&*bought.fee, bought.order), ("0.000009", Some(41)));
+    assert_eq!(
+        (closed.side, closed.role, &*closed.fee),
+        ("sell", "liquidation in auction", "0.00002")
+    );
+    assert_eq!(
+        (&*bought.position_after, &*closed.position_after),
+        ("3", "2")
+    );
+}
+
+#[test]
+fn a_halt_and_its_end_are_rows_of_the_market() {
+    let started: [&[u8]; 10] = [
+        &[1],
+        MARKET.as_ref(),
+        &3_u64.to_le_bytes(),
+        // By a trade, and halted.
+        &[3],
+        &[1],
+        &[0],
+        &((28_500_u64 << 32) / 100_000).to_le_bytes(),
+        &1_u64.to_le_bytes(),
+        &15_i64.to_le_bytes(),
+        &27_i64.to_le_bytes(),
+    ];
+    let ended: [&[u8]; 6] = [
+        &[1],
+        MARKET.as_ref(),
+        &3_u64.to_le_bytes(),
+        &18_i64.to_le_bytes(),
+        &8_u64.to_le_bytes(),
+        &[0],
+    ];
+    let past = [
+        transaction(10, event("HaltStarted", &started)),
+        transaction(20, event("HaltEnded", &ended)),
+    ];
+    let entries = read(Standing::default(), &past);
+    let [Entry::Halt(halted), Entry::Halt(reopened)] = entries.as_slice() else {
+        panic!("a halt and its end, not {entries:?}");
+    };
+    assert_eq!(
+        (halted.what, halted.cause, halted.price.as_deref()),
+        ("halted", Some("trade"), Some("28.500"))
+    );
+    // It came about before it was written down.
+    assert_eq!(
+        (reopened.what, reopened.time, reopened.halted_seconds),
+        ("reopened", 18, Some(8))
+    );
 }

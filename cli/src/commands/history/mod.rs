@@ -1,4 +1,5 @@
-//! `plimsoll history`: an account's fills, funding and loss events, as a table, JSON or CSV.
+//! `plimsoll history`: an account's fills, funding and loss events, and the halts of its markets, as a table,
+//! JSON or CSV.
 //!
 //! Both are rebuilt from the program's events in the transactions of each market. A maker's margin
 //! account is not named by the transaction that fills its order, so the market's are read and the fills
@@ -20,7 +21,7 @@ use crate::session::Session;
 use crate::traders::AccountArgs;
 use crate::transactions;
 
-use ledger::{Entry, Ledger, Standing};
+use ledger::{Entry, HaltEntry, Ledger, Standing};
 
 /// Arguments of `plimsoll history`.
 #[derive(Args, Debug)]
@@ -68,6 +69,7 @@ pub(crate) async fn run(session: &Session, args: HistoryArgs) -> Result<()> {
     entries.retain(|entry| match entry {
         Entry::Fill(_) | Entry::Loss(_) => !args.funding,
         Entry::Funding(_) => !args.fills,
+        Entry::Halt(_) => !args.fills && !args.funding,
     });
     entries.sort_by_key(Entry::time);
     print(session, &entries, args.csv)
@@ -171,6 +173,7 @@ impl Row {
                 transaction: funding.transaction.clone(),
                 ..Self::default()
             },
+            Entry::Halt(halt) => Self::of_halt(halt),
             Entry::Loss(loss) => Self {
                 time: time(loss.time),
                 unix_seconds: loss.time,
@@ -184,6 +187,24 @@ impl Row {
                 charged: loss.charged.clone().unwrap_or_default(),
                 ..Self::default()
             },
+        }
+    }
+
+    fn of_halt(halt: &HaltEntry) -> Self {
+        let role = match (halt.cause, halt.halted_seconds) {
+            (Some(cause), _) => format!("halt {} by {cause}", halt.number),
+            (None, Some(seconds)) => format!("halt {} of {seconds} s", halt.number),
+            (None, None) => String::new(),
+        };
+        Self {
+            time: time(halt.time),
+            unix_seconds: halt.time,
+            market: halt.market.clone(),
+            kind: halt.what,
+            role,
+            price: halt.price.clone().unwrap_or_default(),
+            transaction: halt.transaction.clone(),
+            ..Self::default()
         }
     }
 

@@ -1,6 +1,7 @@
 //! `plimsoll liquidate`: the permissionless steps on an account below maintenance (spec §8, §9). Anyone may
 //! send any of them; the program derives leg, price and size, and refuses by name what is not due.
 
+mod auction;
 mod losses;
 mod remains;
 mod steps;
@@ -49,6 +50,8 @@ pub(crate) struct LiquidateArgs {
 enum Step {
     /// Take over what the book did not, at the price that the program offers now
     TakeOver(steps::TakeOverArgs),
+    /// Bring an account's liquidation into the auction of a halted market, or its interest up to date
+    JoinAuction(auction::JoinArgs),
     /// Close an insolvent account's next position against the whole other side
     TearUp(losses::TearUpArgs),
     /// Close a position of less than one lot at the mark plus the taker fee
@@ -71,6 +74,7 @@ struct TargetArgs {
 pub(crate) async fn run(session: &Session, args: LiquidateArgs) -> Result<()> {
     match (args.step, args.account) {
         (Some(Step::TakeOver(step)), _) => steps::take_over(session, &step).await,
+        (Some(Step::JoinAuction(step)), _) => auction::join(session, &step).await,
         (Some(Step::TearUp(step)), _) => losses::tear_up(session, &step).await,
         (Some(Step::CloseRemainder(step)), _) => remains::close(session, &step).await,
         (Some(Step::SyncSeat(step)), _) => remains::sync(session, &step).await,
@@ -202,7 +206,7 @@ impl Target {
 }
 
 /// An account's state before or after a step. Amounts are dollars, sizes in the asset.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 struct StateShown {
     position: String,
     /// With credit drawn.

@@ -18,6 +18,8 @@ struct OrderShown {
     open: String,
     placed: String,
     reduce_only: bool,
+    /// A liquidation's interest in an auction: not the owner's to cancel.
+    liquidation: bool,
     client_id: u64,
     expires_at: Option<i64>,
     expired: bool,
@@ -49,6 +51,7 @@ fn shown(market: &str, units: &MarketUnits, order: &Order, now: i64) -> OrderSho
         open: units.size(order.lots),
         placed: units.size(order.lots_placed),
         reduce_only: order.reduce_only != 0,
+        liquidation: order.liquidation != 0,
         client_id: order.client_id,
         expires_at: (order.expires_at != 0).then_some(order.expires_at),
         expired: order.expired(now),
@@ -71,7 +74,12 @@ fn text(all: &[OrderShown], now: i64) -> String {
             order.side.to_owned(),
             order.price.clone(),
             format!("{} of {}", order.open, order.placed),
-            if order.reduce_only { "reduce-only" } else { "" }.to_owned(),
+            match (order.liquidation, order.reduce_only) {
+                (true, _) => "liquidation",
+                (false, true) => "reduce-only",
+                (false, false) => "",
+            }
+            .to_owned(),
             order.client_id.to_string(),
             expires,
         ]

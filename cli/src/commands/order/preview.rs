@@ -1,7 +1,8 @@
 //! What an order would do and what it did, in words and figures.
 
+use plimsoll_client::engine::halt::{self, Trip};
 use plimsoll_client::engine::place::{OrderRequest, StopReason, TimeInForce};
-use plimsoll_client::engine::state::OrderSide;
+use plimsoll_client::engine::state::{HaltPhase, OrderSide};
 use plimsoll_client::events::OrderPlaced;
 use plimsoll_client::preview::{AccountPreview, OrderPreview};
 use serde::Serialize;
@@ -27,6 +28,8 @@ pub(super) struct PreviewShown {
     resting_price: Option<String>,
     cancelled: String,
     why_cancelled: Option<&'static str>,
+    /// What the order means for a halt: it rests into a call, or trips the market.
+    halt: Option<String>,
     before: StateShown,
     after: StateShown,
 }
@@ -97,6 +100,31 @@ fn average_price(units: &MarketUnits, lots: u64, quote: u64) -> Option<String> {
     Some(units.price_q32(u64::try_from(price).ok()?))
 }
 
+/// What the order means for a halt.
+fn halt_text(place: &Place, found: &OrderPreview) -> Option<String> {
+    let symbol = place.market.symbol();
+    if let Some(trip) = &found.placed.trip {
+        return Some(trip_text(&symbol, trip, found.now));
+    }
+    let header = &place.book().ok()?.header;
+    let calling = halt::phase(header, found.now) == HaltPhase::Call;
+    (calling && found.placed.resting_lots != 0).then(|| {
+        let left = header.halt.call_ends_at.saturating_sub(found.now);
+        format!("{symbol} is in a call: it waits for the auction in {left} s and trades at its one price, or rests on")
+    })
+}
+
+fn trip_text(symbol: &str, trip: &Trip, now: i64) -> String {
+    if !trip.halted {
+        return format!("{symbol} would halt, but its budget of halts is spent: it stays open");
+    }
+    format!(
+        "the next fill would print outside the velocity band: {symbol} HALTS, and the rest waits for the auction in {} s; trading goes on in {} s at the latest",
+        trip.call_ends_at.saturating_sub(now),
+        trip.reopens_by.saturating_sub(now)
+    )
+}
+
 impl PreviewShown {
     pub(super) fn of(place: &Place, request: &OrderRequest, found: &OrderPreview) -> Self {
         let units = place.units();
@@ -126,6 +154,7 @@ impl PreviewShown {
             resting_price: (placed.resting_lots != 0).then(|| units.price(placed.price)),
             cancelled: units.size(placed.cancelled_lots),
             why_cancelled: why,
+            halt: halt_text(place, found),
             before: StateShown::of(&units, &found.before, place.entry),
             after: StateShown::of(&units, &found.after, place.entry),
         }
@@ -150,6 +179,9 @@ impl PreviewShown {
         }
         if let Some(why) = self.why_cancelled {
             lines.push(format!("  {} is cancelled: {why}", self.cancelled));
+        }
+        if let Some(halt) = &self.halt {
+            lines.push(format!("  {halt}"));
         }
         lines.push(self.states());
         lines.join("\n")
