@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use plimsoll_client::MarketView;
 
 use super::cast::Farm;
+use super::halts::phase_name;
 use super::money::{dollars_signed, dollars_whole, grouped};
 use super::night::Night;
 use super::sight::Sight;
@@ -93,6 +94,20 @@ impl Board {
     }
 }
 
+impl Board {
+    /// Says a sentence above the table.
+    pub fn say(&mut self, sentence: &str) {
+        let up = std::mem::take(&mut self.lines_drawn);
+        let mut stdout = io::stdout().lock();
+        let _ = if self.terminal && up != 0 {
+            writeln!(stdout, "\x1b[{up}A\x1b[J{sentence}")
+        } else {
+            writeln!(stdout, "{sentence}")
+        };
+        self.shown_at = self.shown_at.filter(|_| !self.terminal);
+    }
+}
+
 fn table(picture: &Picture<'_>) -> String {
     let rows = (0..picture.views.len()).filter_map(|at| {
         let (listed, view) = (picture.venue.markets.get(at)?, picture.views.get(at)?);
@@ -164,6 +179,8 @@ pub fn print(text: &str) {
 pub fn state(sight: &Sight) -> String {
     if sight.index == 0 {
         "none yet".to_owned()
+    } else if !sight.is_open() {
+        format!("HALTED: {}", phase_name(sight.phase))
     } else if sight.fresh {
         format!("fresh, {} s", sight.index_age)
     } else {
@@ -209,7 +226,7 @@ fn line(picture: &Picture<'_>) -> String {
     let markets = picture.venue.markets.iter().zip(picture.sights);
     let markets: Vec<String> = markets
         .map(|(listed, sight)| {
-            let stale = if sight.fresh {
+            let stale = if sight.fresh && sight.is_open() {
                 String::new()
             } else {
                 format!(" ({})", state(sight))

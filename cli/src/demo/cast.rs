@@ -65,7 +65,9 @@ pub enum Role {
     Farmer(Farm),
     /// Takes over what the book does not take of a liquidated position.
     Desk,
-    /// Calls liquidations; its margin account gets what they are reimbursed with and nothing else.
+    /// Bids in calls and nowhere else.
+    DipBuyer,
+    /// Calls liquidations and advances halts; its margin account gets what they are reimbursed with and nothing else.
     Liquidator,
 }
 
@@ -78,6 +80,7 @@ impl Role {
             Self::Hedger => 60_000 * USD,
             Self::Farmer(_) => FARM_CASH,
             Self::Desk => 100_000 * USD,
+            Self::DipBuyer => 60_000 * USD,
             Self::Saver | Self::Liquidator => 0,
         }
     }
@@ -86,6 +89,7 @@ impl Role {
     const fn order_slots(self) -> Option<u8> {
         match self {
             Self::Maker => Some(8),
+            Self::DipBuyer => Some(2),
             Self::Taker | Self::Hedger | Self::Farmer(_) | Self::Desk => Some(1),
             Self::Saver | Self::Liquidator => None,
         }
@@ -108,6 +112,7 @@ impl Role {
             Self::Saver => "the saver".to_owned(),
             Self::Farmer(farm) => format!("the farmer {}", farm.name()),
             Self::Desk => "the takeover desk".to_owned(),
+            Self::DipBuyer => "the dip buyer".to_owned(),
             Self::Liquidator => "the liquidator".to_owned(),
         }
     }
@@ -195,7 +200,7 @@ fn order_args(seat: u32, wanted: &Wanted) -> OrderArgs {
         price: wanted.price,
         lots: wanted.lots,
         client_id: 0,
-        expires_at: 0,
+        expires_at: wanted.expires_at,
     }
 }
 
@@ -205,7 +210,8 @@ pub fn roles(story: &Story) -> Vec<(Role, Arc<Keypair>)> {
     let takers = (0..story.takers).map(|_| Role::Taker);
     let farmers = Farm::ALL.into_iter().map(Role::Farmer);
     let all = makers.chain(takers).chain([Role::Hedger, Role::Saver]);
-    let all = all.chain(farmers).chain([Role::Desk, Role::Liquidator]);
+    let all = all.chain(farmers);
+    let all = all.chain([Role::Desk, Role::Liquidator, Role::DipBuyer]);
     (0..)
         .zip(all)
         .map(|(number, role)| (role, Arc::new(key(number))))

@@ -31,7 +31,7 @@ pub fn of(audit: &Audit, ledger: &Ledger, traders: &[Trader], needs: &[Need]) ->
 pub fn charged(ledger: &Ledger) -> u64 {
     let own: u64 = ledger.liquidated().map(|event| event.charge).sum();
     let of_takeovers: u64 = ledger.taken_over().map(|event| event.contribution).sum();
-    own + of_takeovers + ledger.makers_fees()
+    own + of_takeovers + ledger.makers_fees() + super::halt_checks::charged(ledger)
 }
 
 /// The treasury's whole income is its share of the other trades' fees (INV-9): no more, and less only by
@@ -124,6 +124,7 @@ fn statement(audit: &Audit, ledger: &Ledger) -> Check {
         match &told.event {
             Event::SharesBought(event) => paid_in += event.amount,
             Event::Liquidated(event) => drawn += event.drawn,
+            Event::AuctionJoined(event) => drawn += event.drawn,
             Event::CreditDrawn(event) => drawn += event.amount,
             Event::CreditRepaid(event) => {
                 principal += event.principal;

@@ -82,6 +82,7 @@ fn ledger() -> Ledger {
     Ledger {
         liquidations: calls.to_vec(),
         vault,
+        ..Ledger::default()
     }
 }
 

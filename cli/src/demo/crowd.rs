@@ -2,7 +2,7 @@
 
 use plimsoll_client::MarketView;
 
-use super::bots::{Farmer, Hedger, Maker, Move, Own, Pressure, Taker};
+use super::bots::{DipBuyer, Farmer, Hedger, Maker, Move, Own, Pressure, Taker};
 use super::cast::{Role, Trader};
 use super::money::USD;
 use super::random::Random;
@@ -26,6 +26,9 @@ const HEDGE_PAUSE_SECONDS: i64 = 9;
 const FARMED_BASE: u64 = 100_000_000_000;
 const FARM_SLICE_BASE: u64 = 5_000_000_000;
 const FARM_PAUSE_SECONDS: i64 = 4;
+/// What the dip buyer bids for in one auction and holds at most in a market, quote atoms.
+const DIP_VALUE: u64 = 15_000 * USD;
+const DIP_POSITION_VALUE: u64 = 45_000 * USD;
 
 /// A trader's strategy.
 #[derive(Clone, Debug)]
@@ -35,6 +38,8 @@ enum Strategy {
     Taker(Taker),
     Hedger(Hedger),
     Farmer(Farmer),
+    /// One for each market.
+    DipBuyer(Vec<DipBuyer>),
     None,
 }
 
@@ -68,6 +73,10 @@ impl Crowd {
                     FARM_SLICE_BASE,
                     FARM_PAUSE_SECONDS,
                 )),
+                Role::DipBuyer => {
+                    let buyer = DipBuyer::new(DIP_VALUE, DIP_POSITION_VALUE);
+                    Strategy::DipBuyer(vec![buyer; markets])
+                }
                 Role::Saver | Role::Desk | Role::Liquidator => Strategy::None,
             });
         Self(strategies.collect())
@@ -133,6 +142,13 @@ impl Crowd {
                         take(0, &own, farmer.decide(sight, &own));
                     }
                 }
+                Strategy::DipBuyer(buyers) => {
+                    for (market, buyer) in buyers.iter_mut().enumerate() {
+                        if let Some((sight, own)) = place(market) {
+                            take(market, &own, buyer.decide(sight, &own));
+                        }
+                    }
+                }
                 Strategy::None => {}
             }
         }
@@ -151,6 +167,13 @@ fn outgoing(
             Kind::Quote,
             trader.requote(venue, market, own.orders, &orders),
         ),
+        Move::Call(orders) => {
+            // New risk on a stale index is refused in a call as anywhere.
+            let probes = !sight.fresh && orders.iter().any(|order| !order.reduce_only);
+            let kind = if probes { Kind::StaleProbe } else { Kind::Call };
+            let built = trader.requote(venue, market, own.orders, &orders);
+            (kind, built)
+        }
         Move::Take(order) => {
             let kind = match (order.reduce_only, sight.fresh) {
                 (true, true) => Kind::Reduce,

@@ -1,12 +1,14 @@
-//! What happens by the clock and not by opinion: a deposit in every minute, withdrawals now and then,
+//! What happens by the clock and not by opinion: a deposit in every minute and every halt, withdrawals now and then,
 //! a settlement of everybody every few minutes.
 
 use plimsoll_client::instructions::{self, Withdrawal};
+use plimsoll_client::MarketView;
 use solana_signer::Signer;
 
 use super::cast::{deposit, shard_of, Role, Trader};
 use super::money::USD;
 use super::random::Random;
+use super::sight::Sight;
 use super::story::{Story, MINUTE, SEED};
 use super::tally::Kind;
 use super::traffic::Outgoing;
@@ -35,6 +37,8 @@ pub struct Duties {
     minutes: i64,
     withdrawn_at: i64,
     random: Random,
+    /// By market, halts in which a deposit was made.
+    halts: Vec<u64>,
 }
 
 impl Duties {
@@ -46,6 +50,7 @@ impl Duties {
             minutes: 0,
             withdrawn_at: story.tape_start,
             random: Random::of(SEED, STREAM),
+            halts: Vec::new(),
         }
     }
 
@@ -62,6 +67,29 @@ impl Duties {
             due.extend(self.withdrawal(venue, traders));
         }
         due
+    }
+
+    /// A deposit in every halt, as soon as it is seen: nothing stands in front of one.
+    pub fn in_halts(
+        &mut self,
+        venue: &Venue,
+        traders: &[Trader],
+        (views, sights): (&[MarketView], &[Sight]),
+    ) -> Vec<Outgoing> {
+        self.halts.resize(views.len(), 0);
+        let mut begun = false;
+        for ((view, sight), known) in views.iter().zip(sights).zip(&mut self.halts) {
+            let sequence = view.header.halt.sequence;
+            if !sight.is_open() && sequence > *known {
+                *known = sequence;
+                begun = true;
+            }
+        }
+        let savers = traders.iter().filter(|trader| trader.role == Role::Saver);
+        savers
+            .filter(|_| begun)
+            .map(|saver| saver.says(Kind::Deposit, vec![deposit(venue, saver, SAVED)]))
+            .collect()
     }
 
     /// Whether everybody is to be settled at a second of the tape.

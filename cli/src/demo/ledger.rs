@@ -4,7 +4,11 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
-use plimsoll_client::events::{from_logs, DeleveragingExecuted, Event, Liquidated, TakenOver};
+use plimsoll_client::engine::units::{BaseLots, LotSizes, Ticks};
+use plimsoll_client::events::{
+    from_logs, AuctionFillRecord, AuctionFilled, AuctionJoined, DeleveragingExecuted, Event,
+    Liquidated, TakenOver,
+};
 use plimsoll_client::rpc::Connection;
 use solana_client::rpc_client::GetConfirmedSignaturesForAddress2Config;
 use solana_client::rpc_config::RpcTransactionConfig;
@@ -12,6 +16,9 @@ use solana_commitment_config::CommitmentConfig;
 use solana_pubkey::Pubkey;
 use solana_transaction_status_client_types::option_serializer::OptionSerializer;
 use solana_transaction_status_client_types::UiTransactionEncoding;
+
+use super::cast::Trader;
+use super::venue::Venue;
 
 /// Signatures that one request returns at most.
 const PAGE: usize = 1_000;
@@ -30,6 +37,10 @@ pub struct Ledger {
     pub liquidations: Vec<Told>,
     /// Of the transactions that name the vault.
     pub vault: Vec<Told>,
+    /// By market and seat, whose it is.
+    pub seats: BTreeMap<(Pubkey, u32), Pubkey>,
+    /// What lots and ticks of a market are worth.
+    pub sizes: BTreeMap<Pubkey, LotSizes>,
 }
 
 /// What was closed of an account and what it paid for that.
@@ -42,6 +53,10 @@ pub struct Closed {
     pub lots: u64,
     pub quote: u64,
     pub charge: u64,
+    /// Auctions in which something was sold or bought for it.
+    pub auctions: u64,
+    pub auction_lots: u64,
+    pub auction_quote: u64,
     /// Orders that left the books.
     pub cancelled: u64,
     pub takeovers: u64,
@@ -54,7 +69,7 @@ pub struct Closed {
 impl Closed {
     /// Whether any of its position was closed for it.
     pub const fn any(&self) -> bool {
-        self.steps + self.takeovers + self.tear_ups != 0
+        self.steps + self.auctions + self.takeovers + self.tear_ups != 0
     }
 }
 
@@ -69,7 +84,49 @@ impl Ledger {
         Ok(Self {
             liquidations,
             vault: events_of(connection, vault).await?,
+            seats: BTreeMap::new(),
+            sizes: BTreeMap::new(),
         })
+    }
+
+    /// Learns whose seats the fills of auctions name.
+    pub fn name_seats(&mut self, venue: &Venue, traders: &[Trader]) {
+        for market in &venue.markets {
+            self.sizes.insert(market.address, market.units.sizes);
+            for trader in traders {
+                if let Some(seat) = trader.seat(&market.address) {
+                    self.seats.insert((market.address, seat), trader.account);
+                }
+            }
+        }
+    }
+
+    pub fn joined(&self) -> impl Iterator<Item = &AuctionJoined> {
+        self.liquidations
+            .iter()
+            .filter_map(|told| match &told.event {
+                Event::AuctionJoined(event) => Some(&**event),
+                _ => None,
+            })
+    }
+
+    pub fn auctions(&self) -> impl Iterator<Item = &AuctionFilled> {
+        self.liquidations
+            .iter()
+            .filter_map(|told| match &told.event {
+                Event::AuctionFilled(event) => Some(&**event),
+                _ => None,
+            })
+    }
+
+    /// Cash of a fill in an auction, quote atoms.
+    pub fn cash_of(&self, auction: &AuctionFilled, fill: &AuctionFillRecord) -> u64 {
+        let sizes = self.sizes.get(&auction.market);
+        let cash = sizes.and_then(|sizes| {
+            let filled = sizes.fill_cash(BaseLots(fill.lots), Ticks(auction.price));
+            filled.ok()
+        });
+        cash.map_or(0, |cash| cash.0)
     }
 
     pub fn liquidated(&self) -> impl Iterator<Item = &Liquidated> {
@@ -121,6 +178,25 @@ impl Ledger {
             closed.charge += event.charge;
             closed.cancelled += u64::from(event.cancelled);
         }
+        for event in self.joined() {
+            let closed = all.entry(event.margin_account).or_default();
+            closed.draws += u64::from(event.drawn != 0);
+            closed.drawn += event.drawn;
+            closed.cancelled += u64::from(event.cancelled);
+        }
+        for event in self.auctions() {
+            for fill in event.fills.iter().filter(|fill| fill.liquidation) {
+                let Some(account) = self.seats.get(&(event.market, fill.seat)) else {
+                    continue;
+                };
+                let quote = self.cash_of(event, fill);
+                let closed = all.entry(*account).or_default();
+                closed.auctions += 1;
+                closed.auction_lots += fill.lots;
+                closed.auction_quote += quote;
+                closed.charge += fill.fee;
+            }
+        }
         for event in self.taken_over() {
             let closed = all.entry(event.margin_account).or_default();
             closed.takeovers += 1;
@@ -136,16 +212,39 @@ impl Ledger {
         all
     }
 
-    /// When something of an account's position was closed for it, chain seconds.
+    /// When something of an account's position was closed for it, chain seconds; what an auction closed was
+    /// decided when the account joined it.
     pub fn closings(&self, account: &Pubkey) -> Vec<i64> {
+        let mut joined: BTreeMap<Pubkey, i64> = BTreeMap::new();
         let told = self.liquidations.iter();
-        let of_account = told.filter(|told| match &told.event {
-            Event::Liquidated(event) => event.margin_account == *account && event.filled_lots != 0,
-            Event::TakenOver(event) => event.margin_account == *account,
-            Event::DeleveragingExecuted(event) => event.margin_account == *account,
-            _ => false,
+        let closings = told.filter_map(|told| {
+            let closed = match &told.event {
+                Event::Liquidated(event) => {
+                    event.margin_account == *account && event.filled_lots != 0
+                }
+                Event::TakenOver(event) => event.margin_account == *account,
+                Event::DeleveragingExecuted(event) => event.margin_account == *account,
+                Event::AuctionJoined(event) => {
+                    if event.margin_account == *account {
+                        joined.insert(event.market, told.time);
+                    }
+                    false
+                }
+                Event::AuctionFilled(event) => {
+                    let mut fills = event.fills.iter().filter(|fill| fill.liquidation);
+                    let own = |fill: &AuctionFillRecord| {
+                        self.seats.get(&(event.market, fill.seat)) == Some(account)
+                    };
+                    if fills.any(own) {
+                        return Some(joined.get(&event.market).copied().unwrap_or(told.time));
+                    }
+                    false
+                }
+                _ => false,
+            };
+            closed.then_some(told.time)
         });
-        of_account.map(|told| told.time).collect()
+        closings.collect()
     }
 }
 

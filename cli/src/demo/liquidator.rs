@@ -5,6 +5,7 @@
 use anyhow::{Context, Result};
 use plimsoll_client::accounts;
 use plimsoll_client::engine::credit::draw::{self, DrawInput};
+use plimsoll_client::engine::halt;
 use plimsoll_client::engine::liquidation::{takeover_terms, Standing};
 use plimsoll_client::engine::risk::AccountRisk;
 use plimsoll_client::engine::state::{CreditLine, CreditVault, MarginAccount};
@@ -140,7 +141,9 @@ pub fn due(venue: &Venue, traders: &[Trader], seen: &[Option<Seen>], now: i64) -
     let mut due = Vec::new();
     for (trader, seen) in traders.iter().zip(seen) {
         let Some(seen) = seen else { continue };
-        if seen.risk.meets_maintenance().unwrap_or(true) {
+        let below = !seen.risk.meets_maintenance().unwrap_or(true);
+        due.extend(joins(venue, (caller, trader), seen, below, now));
+        if !below {
             continue;
         }
         due.extend(step(venue, (caller, trader), seen, now));
@@ -184,6 +187,10 @@ fn step(
         legs.next().ok()?
     };
     let call = call(venue, (caller, trader), seen, Pubkey::from(leg.market));
+    // Between an auction and the reopening losses are passed on, but no book trades.
+    if solvent && !leg.matching {
+        return None;
+    }
     let (kind, built) = if solvent {
         let others = venue.markets.iter().map(|market| market.address);
         let others: Vec<Pubkey> = others.collect();
@@ -192,6 +199,37 @@ fn step(
         (Kind::TearUp, call.tear_up())
     };
     Some(caller.says(kind, vec![built]))
+}
+
+/// The account's interest in the auctions that are called: put anew at every look while it is below
+/// maintenance, and taken back once it is not.
+fn joins(
+    venue: &Venue,
+    (caller, trader): (&Trader, &Trader),
+    seen: &Seen,
+    below: bool,
+    now: i64,
+) -> Vec<Outgoing> {
+    let Ok(legs) = seen.view.liquidation_legs(None, now) else {
+        return Vec::new();
+    };
+    let others: Vec<Pubkey> = venue.markets.iter().map(|market| market.address).collect();
+    let called = legs.iter().filter(|leg| {
+        let Some(market) = seen.view.markets.get(leg.entry) else {
+            return false;
+        };
+        let halted = !halt::is_open(&market.header, now);
+        let orders = market.orders_of_seat(leg.seat);
+        let joined = orders.iter().any(|(_, order)| order.liquidation != 0);
+        halted && leg.calling && (joined || below && leg.held.base != 0)
+    });
+    called
+        .map(|leg| {
+            let call = call(venue, (caller, trader), seen, Pubkey::from(leg.market));
+            let built = call.join_auction(shard_of(trader), &others);
+            caller.says(Kind::Join, vec![built])
+        })
+        .collect()
 }
 
 /// A takeover of all that may be taken, once the walking price is worth it.

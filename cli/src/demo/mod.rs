@@ -14,6 +14,9 @@ mod checks;
 mod credit_checks;
 mod crowd;
 mod duties;
+mod halt_checks;
+mod halt_tables;
+mod halts;
 mod ledger;
 mod lending;
 mod liquidator;
@@ -133,7 +136,8 @@ async fn tell(args: DemoArgs, begun: Instant) -> Result<()> {
         role == Role::Liquidator || role == Role::Desk
     });
     let callers: Vec<_> = callers.map(|trader| trader.key.pubkey()).collect();
-    let ledger = Ledger::read(traffic.connection(), &callers, &lending.vault).await?;
+    let mut ledger = Ledger::read(traffic.connection(), &callers, &lending.vault).await?;
+    ledger.name_seats(&venue, &traders);
     let tally = traffic.tally().clone();
     let told = Told {
         venue: &venue,

@@ -33,7 +33,7 @@ fn market<'a>(told: &Told<'a>, address: &Pubkey) -> Option<&'a Listed> {
         .find(|one| one.address == *address)
 }
 
-fn name(traders: &[Trader], account: &Pubkey) -> String {
+pub fn name(traders: &[Trader], account: &Pubkey) -> String {
     let found = traders.iter().find(|trader| trader.account == *account);
     found.map_or_else(|| account.to_string(), |trader| trader.role.name())
 }
@@ -137,6 +137,10 @@ fn closed(done: &Closed, listed: &Listed) -> String {
     if done.steps != 0 {
         parts.push(format!("{} in the book", listed.units.size(done.lots)));
     }
+    if done.auctions != 0 {
+        let size = listed.units.size(done.auction_lots);
+        parts.push(format!("{size} in auctions"));
+    }
     let position = |base: u64| {
         listed
             .units
@@ -159,6 +163,8 @@ pub fn liquidated(told: &Told<'_>) -> String {
             done.draws.to_string(),
             done.steps.to_string(),
             usd(done.quote),
+            done.auctions.to_string(),
+            usd(done.auction_quote),
             done.takeovers.to_string(),
             usd(done.taken_cash),
             done.tear_ups.to_string(),
@@ -175,6 +181,8 @@ pub fn liquidated(told: &Told<'_>) -> String {
         "draws",
         "book steps",
         "sold",
+        "auctions",
+        "sold there",
         "takeovers",
         "taken over for",
         "tear-ups",
@@ -299,6 +307,18 @@ fn movement(told: &Told<'_>, event: &Event, balance: &mut Balance) -> Option<(St
             balance.drawn += event.drawn;
             (
                 format!("drawn for {}", name(told.traders, &event.margin_account)),
+                usd(event.drawn),
+            )
+        }
+        Event::AuctionJoined(event) if event.drawn != 0 => {
+            balance.cash = balance.cash.saturating_sub(event.drawn);
+            balance.reserved = balance.reserved.saturating_sub(event.drawn);
+            balance.drawn += event.drawn;
+            (
+                format!(
+                    "drawn in a call for {}",
+                    name(told.traders, &event.margin_account)
+                ),
                 usd(event.drawn),
             )
         }

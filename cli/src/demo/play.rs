@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use plimsoll_client::engine::auction;
+use plimsoll_client::engine::state::HaltPhase;
 use plimsoll_client::instructions::refresh_mark;
 use plimsoll_client::MarketView;
 use plimsoll_localnet::{TapeFeed, TapePlayer, TapeShift};
@@ -15,14 +17,15 @@ use super::board::{Board, Picture};
 use super::cast::{keeper, Trader};
 use super::crowd::Crowd;
 use super::duties::Duties;
+use super::halts::{self, Halts};
 use super::lending;
 use super::liquidator::{self, Read, Seen};
 use super::night::Night;
 use super::settle;
 use super::sight::{IndexHistory, Sight};
-use super::story::Story;
+use super::story::{time_of_day, Story};
 use super::tally::Kind;
-use super::tapes::MarketTapes;
+use super::tapes::{MarketTapes, TAIL_SECONDS};
 use super::traffic::{Outgoing, Traffic};
 use super::venue::{Listed, Venue};
 use super::witness::Witness;
@@ -32,6 +35,10 @@ use crate::localnet::RunningLocalnet;
 const REFRESH_SECONDS: i64 = 6;
 /// Tape seconds between attempts while the feed is silent and the program can only say no.
 const REFRESH_SECONDS_STALE: i64 = 30;
+/// Calls that one auction takes at most: each fills dozens of orders.
+const CALLS_MAX: u32 = 20;
+/// Between two looks at the chain's slot.
+const SLOT_PAUSE: Duration = Duration::from_millis(25);
 
 /// What was seen while playing; the checks at the end read the chain instead.
 #[derive(Debug)]
@@ -44,6 +51,7 @@ pub struct Played {
     /// In the order of the venue's markets.
     pub witnesses: Vec<Witness>,
     pub night: Night,
+    pub halts: Halts,
     /// Tape second for a second of the chain: what events are told with.
     pub shift: TapeShift,
     pub tape_start: i64,
@@ -70,6 +78,8 @@ pub struct Play<'a> {
     /// Tape second of each market's last refresh.
     refreshed: Vec<i64>,
     endings: JoinSet<()>,
+    /// What is to be told of halts.
+    said: Vec<String>,
     played: Played,
 }
 
@@ -112,12 +122,14 @@ impl<'a> Play<'a> {
             seen: Vec::new(),
             refreshed: vec![i64::MIN; markets],
             endings: JoinSet::new(),
+            said: Vec::new(),
             played: Played {
                 chain_start: player.shift().to_chain(story.tape_start),
                 elapsed: Duration::ZERO,
                 first_trade: None,
                 witnesses: vec![Witness::default(); markets],
                 night: Night::default(),
+                halts: Halts::default(),
                 shift: player.shift(),
                 tape_start: story.tape_start,
             },
@@ -132,7 +144,7 @@ impl<'a> Play<'a> {
         let mut board = Board::new();
         let mut tape_seconds = self.story.tape_start;
         loop {
-            self.step(tape_seconds).await?;
+            self.step(&mut board, tape_seconds).await?;
             if self.played.first_trade.is_none() && self.has_traded() {
                 self.played.first_trade = Some(begun.elapsed());
             }
@@ -145,7 +157,7 @@ impl<'a> Play<'a> {
             tokio::time::sleep_until((playing + self.story.due(tape_seconds)).into()).await;
         }
         while self.endings.join_next().await.is_some() {}
-        let now = self.player.shift().to_chain(self.story.tape_end);
+        let now = self.reopen_all(&mut board).await?;
         self.settle(now).await?;
         while self.endings.join_next().await.is_some() {}
         self.morning(now).await?;
@@ -169,9 +181,30 @@ impl<'a> Play<'a> {
         Ok(())
     }
 
-    async fn step(&mut self, tape_seconds: i64) -> Result<()> {
+    async fn step(&mut self, board: &mut Board, tape_seconds: i64) -> Result<()> {
+        let now = self.watch(board, tape_seconds).await?;
+        let pressures: Vec<_> = self
+            .tapes
+            .iter()
+            .map(|tape| tape.pressure(tape_seconds))
+            .collect();
+        let seen = (self.views.as_slice(), self.sights.as_slice());
+        let mut acts = self.crowd.act(self.venue, self.traders, seen, &pressures);
+        acts.extend(self.duties.in_halts(self.venue, self.traders, seen));
+        acts.extend(self.duties.due(self.venue, self.traders, tape_seconds));
+        self.submit(acts).await;
+        if self.duties.settle_due(tape_seconds) {
+            self.settle(now).await?;
+        }
+        Ok(())
+    }
+
+    /// What is done at every second of the tape, whoever trades: halts are taken further, marks refreshed,
+    /// and what is due for accounts below maintenance is called.
+    async fn watch(&mut self, board: &mut Board, tape_seconds: i64) -> Result<i64> {
         let posted = self.player.advance_to(tape_seconds)?;
         let now = self.player.shift().to_chain(tape_seconds);
+        self.write_reopenings(now).await;
         let mut refreshes = Vec::new();
         for (market, listed) in self.venue.markets.iter().enumerate() {
             let new = posted
@@ -193,21 +226,79 @@ impl<'a> Play<'a> {
         }
         self.submit(refreshes).await;
         self.look(now).await?;
+        self.tell(board, tape_seconds);
+        self.uncross(board, now, tape_seconds).await?;
+        self.tell(board, tape_seconds);
         let calls = liquidator::due(self.venue, self.traders, &self.seen, now);
         self.submit(calls).await;
-        let pressures: Vec<_> = self
-            .tapes
-            .iter()
-            .map(|tape| tape.pressure(tape_seconds))
-            .collect();
-        let seen = (self.views.as_slice(), self.sights.as_slice());
-        let mut acts = self.crowd.act(self.venue, self.traders, seen, &pressures);
-        acts.extend(self.duties.due(self.venue, self.traders, tape_seconds));
-        self.submit(acts).await;
-        if self.duties.settle_due(tape_seconds) {
-            self.settle(now).await?;
+        Ok(now)
+    }
+
+    /// Where a halt has ended by the clock, has that written down before anything else happens.
+    async fn write_reopenings(&mut self, now: i64) {
+        let markets = self.venue.markets.iter().zip(&self.views);
+        let over = markets.filter(|(_, view)| halts::is_over(&view.header, now));
+        let advances =
+            over.filter_map(|(market, _)| halts::advance(self.venue, self.traders, market));
+        let advances = advances.collect();
+        self.submit(advances).await;
+    }
+
+    /// Where a call has ended, has the auction's price fixed and everything filled at it. The chain wants
+    /// its book to have stood still for some slots, which pass by themselves.
+    async fn uncross(&mut self, board: &mut Board, now: i64, tape_seconds: i64) -> Result<()> {
+        for market in 0..self.venue.markets.len() {
+            for _ in 0..CALLS_MAX {
+                let (Some(listed), Some(view), Some(sight)) = (
+                    self.venue.markets.get(market),
+                    self.views.get(market),
+                    self.sights.get(market),
+                ) else {
+                    break;
+                };
+                if sight.phase != HaltPhase::Uncross {
+                    break;
+                }
+                self.await_slot(view.header.halt.uncross_slot).await?;
+                let said = auction_line(listed, view);
+                let advance = halts::advance(self.venue, self.traders, listed);
+                self.submit(advance.into_iter().collect()).await;
+                self.look(now).await?;
+                if let Some(said) = said {
+                    board.say(&format!("{}  {said}", time_of_day(tape_seconds)));
+                }
+            }
         }
         Ok(())
+    }
+
+    async fn await_slot(&self, slot: u64) -> Result<()> {
+        while self.traffic.slot().await? < slot {
+            tokio::time::sleep(SLOT_PAUSE).await;
+        }
+        Ok(())
+    }
+
+    /// Says what has happened to halts since the last look that was told of.
+    fn tell(&mut self, board: &mut Board, tape_seconds: i64) {
+        for said in self.said.drain(..) {
+            board.say(&format!("{}  {said}", time_of_day(tape_seconds)));
+        }
+    }
+
+    /// After the tape's end nobody trades any more; a market that is halted then goes on to its reopening.
+    /// Returns the chain's second at which all are open.
+    async fn reopen_all(&mut self, board: &mut Board) -> Result<i64> {
+        let mut tape_seconds = self.story.tape_end;
+        let halted = |views: &[MarketView]| {
+            let mut phases = views.iter().map(|view| view.header.halt.phase);
+            phases.any(|phase| phase != HaltPhase::Continuous.byte())
+        };
+        while halted(&self.views) && tape_seconds < self.story.tape_end + TAIL_SECONDS {
+            tape_seconds += self.story.step_seconds;
+            self.watch(board, tape_seconds).await?;
+        }
+        Ok(self.player.shift().to_chain(tape_seconds))
     }
 
     /// Settles everybody on the chain as it is after all orders, and sweeps the fees.
@@ -259,6 +350,12 @@ impl<'a> Play<'a> {
             self.played.witnesses.iter_mut().zip(after).enumerate()
         {
             witness.note(self.views.get(at).zip(self.sights.get(at)), view, sight);
+            if let Some(listed) = self.venue.markets.get(at) {
+                let before = self.views.get(at);
+                let halts = &mut self.played.halts;
+                self.said
+                    .extend(halts.note((at, listed), before, view, sight));
+            }
         }
         self.views = views;
         self.sights = sights;
@@ -300,4 +397,23 @@ impl<'a> Play<'a> {
         };
         board.show(&picture, now);
     }
+}
+
+/// What the auction of a book will come to.
+fn auction_line(listed: &Listed, view: &MarketView) -> Option<String> {
+    let halt = &view.header.halt;
+    if halt.auction_price != 0 {
+        return None;
+    }
+    let symbol = &listed.symbol;
+    let found = auction::indicative(&view.as_ref()).ok()?;
+    Some(match found {
+        Some((price, lots)) => format!(
+            "{symbol} auction: {} {symbol} at {} for everybody; index {}",
+            listed.units.size(lots),
+            listed.units.price(price),
+            listed.units.price_q32(view.header.prices.index)
+        ),
+        None => format!("{symbol} auction: nothing crosses, nothing trades"),
+    })
 }

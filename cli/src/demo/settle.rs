@@ -66,7 +66,7 @@ pub fn sweeps(venue: &Venue, keeper: &Arc<Keypair>) -> Vec<Outgoing> {
         .collect()
 }
 
-/// A trader's claim in each market at its mark, zero where the index is stale; `None` without any.
+/// A trader's claim in each market at its mark, zero where the index is stale or an auction runs; `None` without any.
 fn claims(
     trader: &Trader,
     markets: &[Pubkey],
@@ -81,7 +81,7 @@ fn claims(
         let held = held(view, seat);
         let value = PriceQ32(view.header.prices.mark).position_value(held.base);
         let claim = held.quote.saturating_add(value.ok()?);
-        Some(if sight.fresh { claim } else { 0 })
+        Some(if sight.settles() { claim } else { 0 })
     });
     let legs = legs.collect::<Option<Vec<i64>>>()?;
     legs.iter().any(|claim| *claim != 0).then_some(legs)

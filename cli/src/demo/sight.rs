@@ -3,9 +3,10 @@
 
 use std::collections::VecDeque;
 
+use plimsoll_client::engine::halt;
 use plimsoll_client::engine::position::{holding, Holding};
 use plimsoll_client::engine::risk::index_is_fresh;
-use plimsoll_client::engine::state::OrderSide;
+use plimsoll_client::engine::state::{HaltPhase, OrderSide};
 use plimsoll_client::MarketView;
 
 /// Seconds of index history over which volatility and momentum are measured.
@@ -33,6 +34,10 @@ pub struct Sight {
     pub fresh: bool,
     /// Seconds since the index's publish time.
     pub index_age: i64,
+    /// Where the clock has the market's halt, if there is one.
+    pub phase: HaltPhase,
+    /// End of the call that runs, chain seconds.
+    pub call_ends_at: i64,
     /// Mean absolute move of the index, ppm a second, over the last minute.
     pub volatility_ppm: u64,
     /// Move of the index over the last twenty seconds, ppm.
@@ -43,6 +48,21 @@ pub struct Sight {
 }
 
 impl Sight {
+    /// Whether orders match as they arrive.
+    pub fn is_open(&self) -> bool {
+        self.phase == HaltPhase::Continuous
+    }
+
+    /// Whether orders are collected for an auction.
+    pub fn is_calling(&self) -> bool {
+        self.phase == HaltPhase::Call
+    }
+
+    /// Whether a position's claim is settled now.
+    pub fn settles(&self) -> bool {
+        self.fresh && self.phase != HaltPhase::Uncross
+    }
+
     /// Whole lots worth at most `quote_atoms` at `price` ticks, at least one.
     pub fn lots_for(&self, quote_atoms: u64, price: u64) -> u64 {
         let per_lot = price.saturating_mul(self.quote_atoms_per_lot_tick).max(1);
@@ -113,6 +133,8 @@ impl IndexHistory {
             depth: depth(view, now),
             fresh: index_is_fresh(&view.header, now),
             index_age: now.saturating_sub(prices.index_time).max(0),
+            phase: halt::phase(&view.header, now),
+            call_ends_at: view.header.halt.call_ends_at,
             volatility_ppm: self.volatility_ppm(),
             momentum_ppm: self.momentum_ppm(20),
             quote_atoms_per_lot_tick: view.header.params.quote_atoms_per_lot_tick,

@@ -10,6 +10,8 @@ use super::board::price_e8;
 use super::cast::{Role, Trader};
 use super::checks::{self, Beside, Check};
 use super::credit_checks;
+use super::halt_checks;
+use super::halt_tables;
 use super::ledger::Ledger;
 use super::money::{dollars, dollars_whole, grouped};
 use super::night_tables;
@@ -36,6 +38,7 @@ pub struct Told<'a> {
 #[derive(Debug)]
 pub struct Summary {
     markets: String,
+    halts: String,
     farmers: String,
     liquidated: String,
     receipts: String,
@@ -61,9 +64,11 @@ impl Summary {
         let needs = &played.night.needs;
         let of_credit = credit_checks::of(audit, told.ledger, told.traders, needs);
         checks.extend(of_credit);
+        checks.extend(halt_checks::of(audit, told.ledger));
         checks.extend(of_traffic(tally));
         Self {
             markets: markets(venue, audit, played),
+            halts: halt_tables::halts(told),
             farmers: night_tables::farmers(told),
             liquidated: night_tables::liquidated(told),
             receipts: night_tables::receipts(told),
@@ -91,7 +96,7 @@ impl Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for table in [&self.markets, &self.traffic] {
+        for table in [&self.markets, &self.halts, &self.traffic] {
             writeln!(f, "\n{}", table.trim_end())?;
         }
         writeln!(f, "\n{}", night_tables::ABOUT)?;
@@ -237,6 +242,7 @@ fn of_traffic(tally: &Tally) -> Vec<Check> {
     let deposits = tally.of(Kind::Deposit);
     let probes = tally.of(Kind::StaleProbe);
     let refused_stale = tally.refused_as(Kind::StaleProbe, "IndexStale");
+    let refused_halted = tally.refused_as(Kind::StaleProbe, "MarketHalted");
     let reduced = tally.of(Kind::StaleReduce);
     let reducing_refused = tally.refused_as(Kind::StaleReduce, "IndexStale");
     vec![
@@ -252,7 +258,8 @@ fn of_traffic(tally: &Tally) -> Vec<Check> {
         ),
         Check::new(
             "no new risk on a stale index, reducing went on",
-            refused_stale == probes.sent && reducing_refused == 0,
+            // An order before it may have tripped the market in the same second.
+            refused_stale + refused_halted == probes.sent && reducing_refused == 0,
             format!(
                 "{refused_stale} of {} attempts refused with IndexStale, {} of {} reducing orders accepted",
                 probes.sent, reduced.confirmed, reduced.sent

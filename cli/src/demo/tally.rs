@@ -23,13 +23,19 @@ pub enum Kind {
     StaleProbe,
     Deposit,
     Withdraw,
+    /// Orders for the auction that ends a call.
+    Call,
     Settle,
     Sweep,
     /// Vault, lines and repayments.
     Credit,
     Liquidate,
+    /// A liquidation's interest in an auction.
+    Join,
     TakeOver,
     TearUp,
+    /// Takes a halt as far as the clock allows.
+    Advance,
 }
 
 impl Kind {
@@ -44,12 +50,15 @@ impl Kind {
             Self::StaleProbe => "new risk while stale",
             Self::Deposit => "deposit",
             Self::Withdraw => "withdraw",
+            Self::Call => "order into a call",
             Self::Settle => "settle",
             Self::Sweep => "sweep fees",
             Self::Credit => "credit",
             Self::Liquidate => "liquidate",
+            Self::Join => "join an auction",
             Self::TakeOver => "take over",
             Self::TearUp => "tear up",
+            Self::Advance => "advance a halt",
         }
     }
 
@@ -57,7 +66,13 @@ impl Kind {
     pub const fn is_unsteady(self) -> bool {
         matches!(
             self,
-            Self::Credit | Self::Liquidate | Self::TakeOver | Self::TearUp
+            Self::Credit
+                | Self::Liquidate
+                | Self::Join
+                | Self::TakeOver
+                | Self::TearUp
+                | Self::Advance
+                | Self::Call
         )
     }
 }

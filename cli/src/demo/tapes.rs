@@ -13,6 +13,9 @@ use super::story::{MarketStory, Story, MARKETS};
 const LEAD_SECONDS: i64 = 3_600;
 /// Widest confidence of a price that opens a market, ppm; the program takes no wider one.
 const CONFIDENCE_PPM_MAX: u128 = 5_000;
+/// Seconds after the stretch in which the tapes go on if need be: until a market that is halted at its end
+/// has reopened.
+pub const TAIL_SECONDS: i64 = 120;
 /// A price of the other venue older than this says nothing, seconds.
 const PERPETUAL_AGE_MAX: i64 = 30;
 
@@ -58,6 +61,7 @@ impl MarketTapes {
     /// Longest stretch without a price that reaches into the story, seconds.
     pub fn longest_silence(&self, story: &Story) -> i64 {
         let seconds = self.index.points().iter().map(|point| point.unix_seconds);
+        let seconds = seconds.filter(|second| *second <= story.tape_end);
         let next = seconds.clone().skip(1).chain([story.tape_end]);
         let gaps = seconds.zip(next);
         gaps.filter(|(_, after)| *after > story.tape_start)
@@ -91,8 +95,11 @@ pub fn open(folder: &Path, story: &Story) -> Result<Vec<MarketTapes>> {
         .map(|market| {
             let cut = |file: &str| -> Result<CsvTape> {
                 let tape = CsvTape::open(folder.join(file))?;
-                tape.between(story.tape_start - LEAD_SECONDS, story.tape_end)
-                    .with_context(|| format!("{file}: nothing to play"))
+                tape.between(
+                    story.tape_start - LEAD_SECONDS,
+                    story.tape_end + TAIL_SECONDS,
+                )
+                .with_context(|| format!("{file}: nothing to play"))
             };
             let index = cut(market.index_tape)?;
             let perpetual = match market.perpetual_tape {

@@ -9,12 +9,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use anyhow::{Context, Result};
 use plimsoll_client::rpc::{Connection, SendOptions};
 use solana_instruction::Instruction;
 use solana_keypair::Keypair;
+use solana_pubkey::Pubkey;
 
 use super::tally::{Ending, Kind, Tally};
 
+/// The sysvar that a program reads time and slot from.
+const CLOCK: Pubkey = Pubkey::from_str_const("SysvarC1ock11111111111111111111111111111111");
 /// Limit of a transaction whose kind could not be simulated yet, or whose cost depends on what it meets.
 const COMPUTE_UNLEARNED: u32 = 1_400_000;
 /// Room on top of what a simulation used, percent and units: a crossing order may meet more orders.
@@ -63,6 +67,13 @@ impl Traffic {
 
     pub fn tally(&self) -> MutexGuard<'_, Tally> {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The slot that the program sees.
+    pub async fn slot(&self) -> Result<u64> {
+        let clock = self.connection.rpc().get_account(&CLOCK).await?.data;
+        let slot = clock.get(..8).and_then(|bytes| bytes.try_into().ok());
+        slot.map(u64::from_le_bytes).context("the chain's clock")
     }
 
     /// Submits in order. What is returned waits for the endings; every transaction's ending is counted.

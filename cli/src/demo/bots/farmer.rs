@@ -34,7 +34,7 @@ impl Farmer {
     }
 
     pub fn decide(&mut self, sight: &Sight, own: &Own) -> Option<Move> {
-        if self.asleep || !sight.fresh || sight.now < self.next_at {
+        if self.asleep || !sight.fresh || !sight.is_open() || sight.now < self.next_at {
             return None;
         }
         let bought = u64::try_from(own.base).unwrap_or(0);
@@ -51,12 +51,15 @@ impl Farmer {
             price: moved(sight.mark, SLIPPAGE_PPM),
             lots,
             reduce_only: false,
+            expires_at: 0,
         }))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use plimsoll_client::engine::state::HaltPhase;
+
     use super::{Farmer, Move, Own, Sight};
 
     fn sight(now: i64) -> Sight {
@@ -69,6 +72,8 @@ mod tests {
             depth: 0,
             fresh: true,
             index_age: 0,
+            phase: HaltPhase::Continuous,
+            call_ends_at: 0,
             volatility_ppm: 0,
             momentum_ppm: 0,
             quote_atoms_per_lot_tick: 100,

@@ -32,7 +32,7 @@ impl Hedger {
     }
 
     pub fn decide(&mut self, sight: &Sight, own: &Own) -> Option<Move> {
-        if !sight.fresh || sight.now < self.next_at {
+        if !sight.fresh || !sight.is_open() || sight.now < self.next_at {
             return None;
         }
         let sold = if own.base < 0 {
@@ -55,6 +55,7 @@ impl Hedger {
             price: moved(sight.mark, -SLIPPAGE_PPM),
             lots,
             reduce_only: false,
+            expires_at: 0,
         }))
     }
 }

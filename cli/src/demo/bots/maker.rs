@@ -1,8 +1,9 @@
 //! A maker quotes three levels a side around the index, leans against its inventory, and shows less
-//! and further away the more the index moves. On a stale index it withdraws and only offers to reduce.
+//! and further away the more the index moves. On a stale index it withdraws and only offers to reduce; in
+//! a call it quotes around the index that it sees then.
 
 use plimsoll_client::engine::place::TimeInForce;
-use plimsoll_client::engine::state::OrderSide;
+use plimsoll_client::engine::state::{HaltPhase, OrderSide};
 
 use super::{closing_side, Move, Own, Wanted};
 use crate::demo::sight::{moved, Sight};
@@ -32,6 +33,7 @@ pub struct Maker {
     quoted_at: i64,
     quoted_index: u64,
     quoted_fresh: bool,
+    quoted_phase: HaltPhase,
 }
 
 impl Maker {
@@ -43,17 +45,28 @@ impl Maker {
             quoted_at: i64::MIN,
             quoted_index: 0,
             quoted_fresh: false,
+            quoted_phase: HaltPhase::Continuous,
         }
     }
 
     pub fn decide(&mut self, sight: &Sight, own: &Own) -> Option<Move> {
-        if sight.index == 0 || !self.is_due(sight) {
+        let places = sight.is_open() || sight.is_calling();
+        if sight.index == 0 || !places || !self.is_due(sight) {
             return None;
         }
         let was_fresh = self.quoted_fresh;
         self.quoted_at = sight.now;
         self.quoted_index = sight.index;
         self.quoted_fresh = sight.fresh;
+        self.quoted_phase = sight.phase;
+        if sight.fresh && sight.is_calling() {
+            let mut quotes = self.quotes(sight, own);
+            for quote in &mut quotes {
+                // Whatever it meets there trades at one price.
+                quote.time_in_force = TimeInForce::Limit;
+            }
+            return Some(Move::Call(quotes));
+        }
         if sight.fresh {
             return Some(Move::Requote(self.quotes(sight, own)));
         }
@@ -68,6 +81,7 @@ impl Maker {
         sight.now.saturating_sub(self.quoted_at) >= self.refresh_seconds
             || moved_ppm >= u128::from(REQUOTE_MOVE_PPM)
             || sight.fresh != self.quoted_fresh
+            || sight.phase != self.quoted_phase
     }
 
     /// Half the innermost spread, ppm: it follows the index's own movement.
@@ -104,6 +118,7 @@ impl Maker {
                     price,
                     lots: sight.lots_for(size / 100 * percent, price),
                     reduce_only: false,
+                    expires_at: 0,
                 });
             }
         }
@@ -131,6 +146,7 @@ impl Maker {
             price: moved(sight.mark, off),
             lots,
             reduce_only: true,
+            expires_at: 0,
         }]
     }
 }

@@ -1,4 +1,4 @@
-use plimsoll_client::engine::state::OrderSide;
+use plimsoll_client::engine::state::{HaltPhase, OrderSide};
 
 use super::{Maker, Move, Own};
 use crate::demo::bots::Wanted;
@@ -14,6 +14,8 @@ fn sight(volatility_ppm: u64, fresh: bool) -> Sight {
         depth: 0,
         fresh,
         index_age: 0,
+        phase: HaltPhase::Continuous,
+        call_ends_at: 0,
         volatility_ppm,
         momentum_ppm: 0,
         quote_atoms_per_lot_tick: 100,

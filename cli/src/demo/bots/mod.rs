@@ -1,11 +1,13 @@
 //! The traders of the demo. Each decides from what it sees and its own random stream, and does no I/O:
 //! the same chain and the same seed give the same orders.
 
+mod dip_buyer;
 mod farmer;
 mod hedger;
 mod maker;
 mod taker;
 
+pub use dip_buyer::DipBuyer;
 pub use farmer::Farmer;
 pub use hedger::Hedger;
 pub use maker::Maker;
@@ -23,6 +25,8 @@ pub struct Wanted {
     pub price: u64,
     pub lots: u64,
     pub reduce_only: bool,
+    /// Chain second from which it no longer counts; zero: never.
+    pub expires_at: i64,
 }
 
 /// What a bot does in one market.
@@ -32,6 +36,8 @@ pub enum Move {
     Requote(Vec<Wanted>),
     /// One order that takes.
     Take(Wanted),
+    /// Replaces every resting order of the seat by these, for the auction that ends a call.
+    Call(Vec<Wanted>),
 }
 
 /// The bot's own place in the market it looks at.

@@ -1,5 +1,6 @@
 //! A taker follows the index's momentum and, where a perpetual was recorded elsewhere, pushes towards
 //! that venue's price. While an index is stale it goes on trying: new risk is refused, reducing is not.
+//! In a call it leaves its order for the auction.
 
 use plimsoll_client::engine::place::TimeInForce;
 use plimsoll_client::engine::state::OrderSide;
@@ -63,14 +64,15 @@ impl Taker {
     }
 
     pub fn decide(&mut self, sight: &Sight, own: &Own, pressure: Pressure) -> Option<Move> {
-        if sight.mark == 0 {
+        if sight.mark == 0 || !(sight.is_open() || sight.is_calling()) {
             return None;
         }
         let value = sight.value_of(own.base);
         let full = value.unsigned_abs() > self.position_value_max;
         // On a stale index every second attempt only reduces; the others show what the program says.
         if own.base != 0 && (full || (!sight.fresh && self.random.chance(50))) {
-            return Some(self.reduce(sight, own));
+            let order = self.reduce(sight, own);
+            return Some(into_call(sight, order));
         }
         let side = self.side(sight, pressure);
         let (low, high) = ORDER_VALUE;
@@ -80,13 +82,15 @@ impl Taker {
         } else {
             worth
         };
-        Some(Move::Take(Wanted {
+        let order = Wanted {
             side,
             time_in_force: TimeInForce::ImmediateOrCancel,
             price: worst_price(sight.mark, side, pressure),
             lots: sight.lots_for(worth, sight.mark),
             reduce_only: false,
-        }))
+            expires_at: 0,
+        };
+        Some(into_call(sight, order))
     }
 
     fn side(&mut self, sight: &Sight, pressure: Pressure) -> OrderSide {
@@ -107,18 +111,31 @@ impl Taker {
         }
     }
 
-    fn reduce(&mut self, sight: &Sight, own: &Own) -> Move {
+    fn reduce(&mut self, sight: &Sight, own: &Own) -> Wanted {
         let side = closing_side(own.base);
         let share = self.random.between(20, 60);
         let lots = (sight.lots_of(own.base).saturating_mul(share) / 100).max(1);
-        Move::Take(Wanted {
+        Wanted {
             side,
             time_in_force: TimeInForce::ImmediateOrCancel,
             price: worst_price(sight.mark, side, Pressure::default()),
             lots,
             reduce_only: true,
-        })
+            expires_at: 0,
+        }
     }
+}
+
+/// In a call the order rests for the auction and dies with it; it takes the place of the one before.
+fn into_call(sight: &Sight, order: Wanted) -> Move {
+    if !sight.is_calling() {
+        return Move::Take(order);
+    }
+    Move::Call(vec![Wanted {
+        time_in_force: TimeInForce::Limit,
+        expires_at: sight.call_ends_at.saturating_add(1),
+        ..order
+    }])
 }
 
 fn chases(pressure: Pressure) -> bool {
@@ -135,7 +152,7 @@ fn worst_price(mark: u64, side: OrderSide, pressure: Pressure) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use plimsoll_client::engine::state::OrderSide;
+    use plimsoll_client::engine::state::{HaltPhase, OrderSide};
 
     use super::{worst_price, Pressure, Random, Taker};
     use crate::demo::bots::{Move, Own};
@@ -151,6 +168,8 @@ mod tests {
             depth: 0,
             fresh,
             index_age: 0,
+            phase: HaltPhase::Continuous,
+            call_ends_at: 0,
             volatility_ppm: 0,
             momentum_ppm: 0,
             quote_atoms_per_lot_tick: 100,
