@@ -4,7 +4,7 @@ use plimsoll_testkit::events::{OrderPlaced, SeatClaimed};
 use plimsoll_testkit::{ask, bid, Actor, MarketSpec, OrderArgs, OrderExt, World};
 use solana_instruction::AccountMeta;
 
-use super::{losses, Report};
+use super::{halts, losses, Report};
 
 /// Orders on each side of the book.
 const ORDERS: usize = 1_000;
@@ -62,6 +62,7 @@ pub fn measure_all() -> Report {
     fills(&mut world, &mut report);
     refreshes(&mut world, &mut report);
     cash(&mut world, &mut report);
+    halts::measure(&mut report);
     report
 }
 
