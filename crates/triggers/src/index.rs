@@ -518,7 +518,7 @@ impl TriggerIndex {
         let (after, lapsed, triggers) = match self.assess(&account) {
             Ok(found) => {
                 let legs = self.accounts.legs(&account);
-                let triggers = slack::triggers(&self.markets, legs, &found, drawn);
+                let triggers = slack::triggers(&self.markets, legs, &found);
                 (found.standing, found.lapsed, triggers)
             }
             Err(_) => {

@@ -35,8 +35,8 @@
 //!   slack, by their bounds. Size tiers never rise without an update of the account or of the parameters.
 //! - **Stale indices** give the holder a favour that can end at any moment. Who stays clear without it needs no
 //!   care; who leans on it is *attended to*: assessed at every event of such a market.
-//! - **Attended to** are besides all who are past a threshold, have drawn credit, or hold a position of less
-//!   than 1,024 base atoms: when a market turns stale or fresh, reopens, or has a loss event.
+//! - **Attended to** are besides all who are past a threshold or hold a position of less than 1,024 base atoms:
+//!   when a market of theirs turns stale or fresh, reopens, or has a loss event.
 //! - **Time**: [`TriggerIndex::advance`], or the time of any update, turns indices stale and lets calls lapse.
 //!   Interest is the caller's: what is owed at the account's last update.
 //!

@@ -181,12 +181,7 @@ fn trigger(key: i64, width: f64, step: f64) -> i64 {
 }
 
 /// Triggers of an account; O(legs).
-pub(crate) fn triggers(
-    markets: &[Market],
-    legs: &[Leg],
-    found: &Assessment,
-    drawn: bool,
-) -> Triggers {
+pub(crate) fn triggers(markets: &[Market], legs: &[Leg], found: &Assessment) -> Triggers {
     if found.risk.initial_margin == 0 && legs.iter().any(|leg| leg.shares() != 0) {
         // Less than an atom everywhere: whether there is anything to close turns on claims alone.
         return Triggers::ALWAYS;
@@ -200,7 +195,7 @@ pub(crate) fn triggers(
     // What a stale index gives may end with the next refresh. Who does not need it is judged without it; who
     // does is assessed at every event of such a market.
     let leans = favour != 0 && down.iter().flatten().any(|next| next.slack < favour);
-    let attended = !found.standing.is_clear() || drawn || dust || leans;
+    let attended = !found.standing.is_clear() || dust || leans;
     if !attended {
         for next in down.iter_mut().flatten() {
             next.slack -= favour;

@@ -25,4 +25,17 @@ proptest! {
         let world = run(seed, markets, 40, 250);
         prop_assert!(world.crossed > 0);
     }
+
+    #[test]
+    fn no_crossing_is_missed_by_the_atoms_of_rounding(seed in any::<u64>(), markets in 1_usize..4) {
+        let mut world = World::new(seed, markets, 60);
+        for _ in 0..12 {
+            world.fund_to_atoms();
+            for _ in 0..6 {
+                let market = world.random.index(markets);
+                world.hair(market);
+                world.check("hair");
+            }
+        }
+    }
 }

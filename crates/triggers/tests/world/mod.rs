@@ -8,6 +8,7 @@ use plimsoll_engine::credit::draw::TRIGGER_PERCENT;
 use plimsoll_engine::credit::line;
 use plimsoll_engine::funding;
 use plimsoll_engine::halt;
+use plimsoll_engine::math;
 use plimsoll_engine::position::{self, SeatFill};
 use plimsoll_engine::risk::{self, AccountCash, AccountRisk, LegRisk, Resting};
 use plimsoll_engine::state::{
@@ -172,6 +173,20 @@ impl World {
         world
     }
 
+    /// Everybody's equity within four atoms of a threshold.
+    pub fn fund_to_atoms(&mut self) {
+        for who in 0..self.accounts.len() {
+            let Ok((risk, _)) = self.risk(who) else {
+                continue;
+            };
+            let margin = risk.maintenance_margin as i64;
+            let threshold = if self.random.one_in(2) { margin } else { 1 };
+            let off = self.random.below(9) as i64 - 2;
+            self.accounts[who].cash.collateral += threshold + off - risk.equity;
+            self.update(who);
+        }
+    }
+
     fn populate(&mut self) {
         let count = self.accounts.len();
         for who in 0..count {
@@ -253,10 +268,21 @@ impl World {
             return;
         };
         let margin = risk.maintenance_margin as i64;
-        let percent = self.random.spread(60.0, 2_000.0) as i64;
-        let wanted = margin / 100 * percent + self.random.below(2_000) as i64 - 500;
+        let threshold = [0, margin, margin / 100 * 105][self.random.index(3)];
+        let wanted = match self.random.below(4) {
+            // On a threshold, to a few atoms.
+            0 => threshold + self.random.below(9) as i64 - 4,
+            1 => threshold + margin / 1_000 * (self.random.below(160) as i64 - 80),
+            _ => margin / 100 * self.random.spread(60.0, 2_000.0) as i64,
+        };
+        let of_own = self.random.one_in(2);
         let account = &mut self.accounts[who];
-        account.cash.collateral += wanted - risk.equity - account.cash.credit as i64;
+        let lent = if of_own {
+            0
+        } else {
+            account.cash.credit as i64
+        };
+        account.cash.collateral += wanted - risk.equity - lent;
     }
 
     fn reads(&self, who: usize) -> Vec<(MarketId, Seat)> {
@@ -397,7 +423,20 @@ impl World {
     pub fn step(&mut self) -> &'static str {
         let market = self.random.index(self.markets.len());
         let who = self.random.index(self.accounts.len());
-        match self.random.below(26) {
+        match self.random.below(32) {
+            26 | 27 => {
+                self.counter_move(market);
+                "price against funding"
+            }
+            28 | 29 => {
+                self.hair(market);
+                "hair"
+            }
+            30 => {
+                self.fund(who);
+                self.update(who);
+                "cash"
+            }
             0..=6 => {
                 self.tick(market, 2_000);
                 "tick"
@@ -520,6 +559,53 @@ impl World {
             funding::accrue(&mut header.sides, prices, &params, &halted, now).unwrap();
         }
         self.update_market(market);
+    }
+
+    /// The mark moves, and the cash index of a side by as much the other way, so that its shares are worth what
+    /// they were.
+    fn counter_move(&mut self, market: usize) {
+        let ppm = self.random.below(100_000) as i128 - 50_000;
+        let both = self.random.one_in(3);
+        let first = self.random.index(2);
+        let header = &mut self.markets[market].header;
+        if header.status != MarketStatus::Active.byte() {
+            return;
+        }
+        let delta = header.prices.mark as i128 * ppm / 1_000_000;
+        header.prices.mark = (header.prices.mark as i128 + delta) as u64;
+        for (number, side) in header.sides.iter_mut().enumerate() {
+            if both || number == first {
+                let paid = i128::from(side.scale) * delta >> 30;
+                let index = math::join_signed(side.cash_index) - paid;
+                side.cash_index = math::split_signed(index);
+            }
+        }
+        self.update_market(market);
+    }
+
+    /// A move of atoms: what decides is how values and claims are rounded.
+    pub fn hair(&mut self, market: usize) {
+        let by = self.random.below(9) as i128 - 4;
+        let bits = self.random.below(50);
+        let funding = self.random.one_in(2);
+        let header = &mut self.markets[market].header;
+        if header.status != MarketStatus::Active.byte() {
+            return;
+        }
+        if funding {
+            for side in &mut header.sides {
+                let index = math::join_signed(side.cash_index) + (by << bits);
+                side.cash_index = math::split_signed(index);
+            }
+            self.update_market(market);
+        } else {
+            header.prices.mark = (header.prices.mark as i128 + by) as u64;
+            let update = self.moved(market, 0);
+            self.index
+                .update_mark(update, self.now, &mut self.crossings)
+                .unwrap();
+            self.take_crossings();
+        }
     }
 
     /// A position leaves against the other side at the mark, which also bears a loss.
