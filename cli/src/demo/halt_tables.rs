@@ -97,7 +97,7 @@ fn totals(told: &Told<'_>) -> String {
         let beyond = match unpaid.times {
             0 => String::new(),
             times => {
-                format!(" ({times} refreshes more were outside a band and found the budget spent)")
+                format!(" ({times}× more outside a band, the budget spent)")
             }
         };
         format!("{} {seconds} s{beyond}", listed.symbol)
