@@ -190,14 +190,16 @@ fn an_account_without_an_atom_turns_on_its_claims() {
         },
     )];
     let mut owing = state(5, &legs);
-    owing.cash.interest = 10;
+    owing.cash.interest = 1_000_000;
     let id = index.insert_account(&owing, NOW, &mut crossings).unwrap();
     assert!(index.standing(id).unwrap().is_clear());
-    header.sides[0].cash_index = math::split_signed(-(6 << 64));
-    index
-        .update_market(market, &view(&header), NOW, &mut crossings)
-        .unwrap();
-    assert!(index.standing(id).unwrap().insolvent());
+    for (claim, insolvent) in [(-5, false), (-6, true), (-5, false)] {
+        header.sides[0].cash_index = math::split_signed(claim << 64);
+        index
+            .update_market(market, &view(&header), NOW, &mut crossings)
+            .unwrap();
+        assert_eq!(index.standing(id).unwrap().insolvent(), insolvent);
+    }
 }
 
 #[test]

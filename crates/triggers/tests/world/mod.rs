@@ -575,7 +575,7 @@ impl World {
         header.prices.mark = (header.prices.mark as i128 + delta) as u64;
         for (number, side) in header.sides.iter_mut().enumerate() {
             if both || number == first {
-                let paid = i128::from(side.scale) * delta >> 30;
+                let paid = (i128::from(side.scale) * delta) >> 30;
                 let index = math::join_signed(side.cash_index) - paid;
                 side.cash_index = math::split_signed(index);
             }

@@ -32,6 +32,15 @@ struct Bench {
     missed: usize,
 }
 
+/// Crash ticks after the same number of others.
+#[derive(Default)]
+struct Depth {
+    assessed: u64,
+    crossed: u64,
+    wall: Times,
+    cpu: Times,
+}
+
 #[derive(Default)]
 struct Times(Vec<u64>);
 
@@ -239,9 +248,10 @@ fn main() -> Anyhow<()> {
 
     let (mut crash_assessed, mut crash_crossed) = (0, 0);
     let mut most_assessed = 0;
+    let mut by_depth: [Depth; CASCADE_TICKS] = Default::default();
     for _ in 0..CASCADES {
         bench.fund_everybody()?;
-        for _ in 0..CASCADE_TICKS {
+        for depth in &mut by_depth {
             let before = bench.index.counters();
             let (wall, busy) = bench.everywhere(-0.01)?;
             crash.0.push(wall);
@@ -250,6 +260,10 @@ fn main() -> Anyhow<()> {
             crash_assessed += after.assessments - before.assessments;
             crash_crossed += after.crossings - before.crossings;
             most_assessed = most_assessed.max(after.assessments - before.assessments);
+            depth.assessed += after.assessments - before.assessments;
+            depth.crossed += after.crossings - before.crossings;
+            depth.wall.0.push(wall);
+            depth.cpu.0.push(busy);
             bench.now += 1;
         }
         rescan_crash.0.push(bench.rescan());
@@ -316,6 +330,20 @@ fn main() -> Anyhow<()> {
     for (name, value) in &figures {
         println!("{name:<28} {value:>14}");
         writeln!(json, "  \"{name}\": {value},")?;
+    }
+    println!(
+        "\ncrash ticks by depth: assessed, crossed (mean), wall and processor time (median, us)"
+    );
+    for (depth, ticks) in (1..).zip(&mut by_depth) {
+        let times = (ticks.wall.percentile(50.0), ticks.cpu.percentile(50.0));
+        let count = CASCADES as u64;
+        println!(
+            "-{depth:>2}% {:>8} {:>8} {:>9} {:>9}",
+            ticks.assessed / count,
+            ticks.crossed / count,
+            times.0 / 1_000,
+            times.1 / 1_000
+        );
     }
     let load_after = load_average();
     println!("load average: {load_before} before, {load_after} after");
