@@ -299,6 +299,7 @@ struct SweptShown {
     to_keeper_pool_usd: Option<String>,
     to_treasury_usd: Option<String>,
     deficit_paid_usd: Option<String>,
+    deficit_paid_by_fund_usd: Option<String>,
     signature: String,
 }
 
@@ -319,6 +320,7 @@ async fn sweep_fees(session: &Session, name: &str) -> Result<()> {
         to_keeper_pool_usd: amount(|swept| swept.to_keeper_pool),
         to_treasury_usd: amount(|swept| swept.to_treasury),
         deficit_paid_usd: amount(|swept| swept.deficit_paid),
+        deficit_paid_by_fund_usd: amount(|swept| swept.deficit_paid_by_fund),
         signature: signature.to_string(),
     };
     session.output.result(&shown, || {
@@ -338,6 +340,10 @@ fn swept_text(market: &ListedMarket, swept: &FeesSwept) -> String {
         (swept.to_keeper_pool, "to the keeper pool"),
         (swept.to_treasury, "to the treasury"),
         (swept.deficit_paid, "given up against the carried deficit"),
+        (
+            swept.deficit_paid_by_fund,
+            "from the default fund against the carried deficit",
+        ),
     ];
     let parts: Vec<String> = parts
         .iter()
@@ -386,6 +392,7 @@ mod tests {
             to_keeper_pool: keepers,
             to_treasury: treasury,
             deficit_paid: deficit,
+            deficit_paid_by_fund: 0,
         }
     }
 

@@ -6,6 +6,7 @@
 use crate::book::arena::{self, MarketMut};
 use crate::epochs;
 use crate::error::{EngineError, Result};
+use crate::fund;
 use crate::math;
 use crate::position;
 use crate::risk::{self, AccountCash, AccountRisk, LegRisk, Resting};
@@ -347,22 +348,29 @@ pub struct Swept {
     pub to_treasury: u64,
     /// Fees given up against the market's carried deficit.
     pub deficit_paid: u64,
+    /// Paid into the pool by the default fund against the rest of it.
+    pub deficit_paid_by_fund: u64,
 }
 
-/// Moves accrued fees out of the pool, as far as it holds cash: first against the carried deficit, then
-/// by the exchange's split; what the split's floors leave goes to the default fund. With no seat left
-/// nobody has a claim, and the pool's rounding dust goes to the default fund as well.
+/// Pays the carried deficit down, out of accrued fees and then out of the default fund, as far as a loss
+/// event could draw on it now (ADR 0020). Then moves accrued fees out of the pool, as far as it holds cash,
+/// by the exchange's split; what the split's floors leave goes to the default fund. With no seat left nobody
+/// has a claim: no fund pays a deficit, and the pool's rounding dust goes to the default fund as well.
+///
+/// Within an hour after a settle left a claim unpaid nothing leaves the pool; a deficit, for which claims
+/// wait, is paid down all the same.
+///
+/// # Errors
+/// `ClaimsUnpaid` within that hour, when there is no deficit or nothing to pay it with.
 pub fn sweep_fees(
     header: &mut MarketHeader,
     exchange: &Exchange,
     fund: &mut DefaultFund,
     env: &Env,
 ) -> Result<Swept> {
-    let unpaid_for = math::seconds_since(env.now, header.cash.claim_unpaid_at);
-    if header.cash.claim_unpaid_at != 0 && unpaid_for < FEE_JUNIOR_SECONDS {
-        return Err(EngineError::ClaimsUnpaid);
-    }
     let cash = &header.cash;
+    let unpaid_for = math::seconds_since(env.now, cash.claim_unpaid_at);
+    let fees_wait = cash.claim_unpaid_at != 0 && unpaid_for < FEE_JUNIOR_SECONDS;
     let mut parts = [
         Part::of(cash.fees_accrued),
         Part::of(cash.liquidation_fees_accrued),
@@ -372,19 +380,58 @@ pub fn sweep_fees(
         .iter_mut()
         .fold(cash.deficit, |owed, part| part.give_up(owed));
     let deficit_paid = cash.deficit.saturating_sub(owed);
-    parts
-        .iter_mut()
-        .fold(drift_reserve(header)?, |hold, part| part.keep(hold));
+    let deficit_paid_by_fund = paid_by_fund(header, fund, owed, env)?;
+    let owed = owed.saturating_sub(deficit_paid_by_fund);
+    if fees_wait && owed == cash.deficit {
+        return Err(EngineError::ClaimsUnpaid);
+    }
+    let reserve = if fees_wait {
+        u64::MAX
+    } else {
+        drift_reserve(header)?
+    };
+    parts.iter_mut().fold(reserve, |hold, part| part.keep(hold));
     let mut pool = parts
         .iter_mut()
         .fold(cash.pool, |pool, part| part.sweep(pool));
-    let dust = if header.arena.seats == 0 && owed == 0 {
+    let dust = if header.arena.seats == 0 && owed == 0 && !fees_wait {
         pool
     } else {
         0
     };
-    pool = pool.saturating_sub(dust);
+    pool = math::add(pool.saturating_sub(dust), deficit_paid_by_fund)?;
     let [fees, liquidation, contributions] = parts;
+    let split = split(&parts, exchange)?;
+    let to_default_fund = math::add(split.to_default_fund, dust)?;
+    let left = math::sub(fund.balance, deficit_paid_by_fund)?;
+    let balance = math::add(left, to_default_fund)?;
+    let keeper_pool = math::add(fund.keeper_pool, split.to_keeper_pool)?;
+    let treasury = math::add(fund.treasury, split.to_treasury)?;
+
+    if deficit_paid_by_fund != 0 {
+        fund::pay(fund, &mut header.losses, deficit_paid_by_fund, env.now)?;
+    }
+    header.cash.deficit = owed;
+    header.cash.fees_accrued = fees.left;
+    header.cash.liquidation_fees_accrued = liquidation.left;
+    header.cash.contributions_accrued = contributions.left;
+    header.cash.pool = pool;
+    fund.balance = balance;
+    fund.keeper_pool = keeper_pool;
+    fund.treasury = treasury;
+    fund.contributed_total = fund.contributed_total.saturating_add(to_default_fund);
+    fund.treasury_total = fund.treasury_total.saturating_add(split.to_treasury);
+    Ok(Swept {
+        to_default_fund,
+        deficit_paid,
+        deficit_paid_by_fund,
+        ..split
+    })
+}
+
+/// Who gets the fees swept: trading fees by the exchange's split, those of liquidations without the
+/// treasury, contributions the default fund. What the floors leave is the default fund's (R27).
+fn split([fees, liquidation, contributions]: &[Part; 3], exchange: &Exchange) -> Result<Swept> {
     let keeper_ppm = u64::from(exchange.fee_keeper_pool_ppm);
     let to_treasury = math::mul_ppm_floor(fees.swept, u64::from(exchange.fee_treasury_ppm))?;
     // Of a liquidation's fees the treasury's part is the other two's, in their proportion (INV-9).
@@ -402,28 +449,23 @@ pub fn sweep_fees(
         fees.swept,
         math::add(liquidation.swept, contributions.swept)?,
     )?;
-    let split = math::add(to_keeper_pool, to_treasury)?;
-    let to_default_fund = math::add(math::sub(swept, split)?, dust)?;
-    let balance = math::add(fund.balance, to_default_fund)?;
-    let keeper_pool = math::add(fund.keeper_pool, to_keeper_pool)?;
-    let treasury = math::add(fund.treasury, to_treasury)?;
-
-    header.cash.deficit = owed;
-    header.cash.fees_accrued = fees.left;
-    header.cash.liquidation_fees_accrued = liquidation.left;
-    header.cash.contributions_accrued = contributions.left;
-    header.cash.pool = pool;
-    fund.balance = balance;
-    fund.keeper_pool = keeper_pool;
-    fund.treasury = treasury;
-    fund.contributed_total = fund.contributed_total.saturating_add(to_default_fund);
-    fund.treasury_total = fund.treasury_total.saturating_add(to_treasury);
+    let given = math::add(to_keeper_pool, to_treasury)?;
     Ok(Swept {
-        to_default_fund,
+        to_default_fund: math::sub(swept, given)?,
         to_keeper_pool,
         to_treasury,
-        deficit_paid,
+        ..Swept::default()
     })
+}
+
+/// What the default fund pays of a deficit that fees have not covered: its part of a loss that is still open,
+/// within the same budget. Nothing in a market without a seat, where nobody waits for it.
+fn paid_by_fund(header: &MarketHeader, fund: &DefaultFund, owed: u64, env: &Env) -> Result<u64> {
+    if owed == 0 || header.arena.seats == 0 {
+        return Ok(0);
+    }
+    let allowance = fund::allowance(fund, &header.losses, &header.params, env.now)?;
+    Ok(owed.min(allowance))
 }
 
 /// One accrued claim on the pool on its way through a sweep.

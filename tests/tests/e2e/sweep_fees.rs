@@ -3,7 +3,7 @@
 use plimsoll_testkit::events::{FeesSwept, TreasuryCollected};
 use plimsoll_testkit::{ask, bid, Actor, EngineError, World};
 
-const AVAX: &str = "AVAX";
+use super::losses_scenes::{endow_fund, leave_with, long_with, torn_up, trade, AVAX, USDC};
 
 /// A round trip of 1,000 lots at 20,000 with its losses settled: fees of 240,000 quote atoms in the pool.
 fn world() -> World {
@@ -44,6 +44,7 @@ fn sweep_splits_the_fees_that_the_pool_holds() {
             to_keeper_pool: 48_000,
             to_treasury: 96_000,
             deficit_paid: 0,
+            deficit_paid_by_fund: 0,
         }
     );
     let fund = world.default_fund();
@@ -123,6 +124,70 @@ fn carried_deficit_is_paid_before_the_split() {
         (36_000, 18_000, 36_000)
     );
     assert_eq!(world.market(AVAX).header.cash.deficit, 0);
+}
+
+/// What neither the other side nor fees have borne, the default fund pays as its 24-hour share comes back, and
+/// the winner need not wait for fees: 20% of (balance + paid in 24 hours).
+#[test]
+fn the_default_fund_pays_a_carried_deficit_within_its_budget() {
+    // ann's loss falls on a market with nobody opposite.
+    let mut world = long_with(1_000 * USDC, 10_000);
+    world.move_index(AVAX, 19_000);
+    trade(&mut world, AVAX, "ann", "bob", 19_000, 10_000);
+    leave_with(&mut world, "ann", 0, "dora");
+    let carried = torn_up(&mut world, "ann", AVAX).carried;
+    endow_fund(&mut world, 1_000_000, 0);
+    let cash = world.market(AVAX).header.cash;
+    let fees = cash.fees_accrued + cash.liquidation_fees_accrued + cash.contributions_accrued;
+    assert!(carried > fees + 1_000_000, "{carried} {fees}");
+    world.settle("bob", &[AVAX]).unwrap();
+    let waiting = world.holding("bob", AVAX).quote;
+    // An hour of an unpaid claim keeps fees back, and no deficit.
+    let swept = world.sweep_fees(AVAX).unwrap().event::<FeesSwept>();
+    assert_eq!(
+        (swept.deficit_paid, swept.deficit_paid_by_fund),
+        (fees, 200_000)
+    );
+    assert_eq!((swept.to_default_fund, swept.to_treasury), (0, 0));
+    let cash = world.market(AVAX).header.cash;
+    assert_eq!(
+        (cash.deficit, cash.pool),
+        (carried - fees - 200_000, 200_000)
+    );
+    assert_eq!(world.default_fund().balance, 800_000);
+    world.assert_sound();
+    world.settle("bob", &[AVAX]).unwrap();
+    assert_eq!(world.holding("bob", AVAX).quote, waiting - 200_000);
+    // The budget is used up, and fees are none: as without a deficit.
+    world.assert_rejected(EngineError::ClaimsUnpaid, |world| world.sweep_fees(AVAX));
+    world.advance_fresh(8 * 3_600);
+    let before = world.market(AVAX).header;
+    world.sweep_fees(AVAX).unwrap();
+    assert_eq!(before, world.market(AVAX).header, "still within 24 hours");
+    world.advance_fresh(24 * 3_600);
+    let swept = world.sweep_fees(AVAX).unwrap().event::<FeesSwept>();
+    assert_eq!(swept.deficit_paid_by_fund, 160_000);
+    assert_eq!(
+        world
+            .market(AVAX)
+            .header
+            .losses
+            .spending
+            .recent(world.now()),
+        160_000
+    );
+    world.assert_sound();
+}
+
+/// A market that everybody has left owes nobody.
+#[test]
+fn the_default_fund_pays_no_deficit_of_an_empty_market() {
+    let mut world = World::trading(&[AVAX]);
+    world.change_header(AVAX, |header| header.cash.deficit = 150_000);
+    endow_fund(&mut world, 1_000_000, 0);
+    let swept = world.sweep_fees(AVAX).unwrap().event::<FeesSwept>();
+    assert_eq!(swept.deficit_paid_by_fund, 0);
+    assert_eq!(world.default_fund().balance, 1_000_000);
 }
 
 #[test]

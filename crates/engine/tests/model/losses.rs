@@ -940,7 +940,7 @@ impl World {
     /// What the fund may pay for a market now, from the log of payments: 20% for one and 35% for all of
     /// (balance + paid in the running interval of eight hours and the two before), less what was paid in
     /// these and the one before.
-    fn allowance(&self, market: usize) -> BigInt {
+    pub fn allowance(&self, market: usize) -> BigInt {
         let now = self.env.now;
         let recent = |chosen: &dyn Fn(usize) -> bool, since: &dyn Fn(i64) -> bool| -> BigInt {
             let found = self.payments.iter();

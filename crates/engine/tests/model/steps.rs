@@ -251,6 +251,7 @@ impl World {
 
     pub fn sweep(&mut self, market: usize) -> Result<(), EngineError> {
         let now = self.env.now;
+        let allowance = self.allowance(market);
         let state = &mut self.markets[market];
         let unpaid = state.claim_unpaid_at != 0 && now - state.claim_unpaid_at < 3_600;
         // The three kinds of accrued claims pay the deficit, then hold the drift's reserve, in this order.
@@ -262,6 +263,9 @@ impl World {
         } else {
             reserve
         };
+        if unpaid {
+            hold = &state.fees + &state.liquidation_fees + &state.contributions;
+        }
         let mut cash = state.pool.clone();
         let mut left = Vec::new();
         let mut swept = Vec::new();
@@ -276,7 +280,15 @@ impl World {
             left.push(open - &moved);
             swept.push(moved);
         }
-        let empty = state.seats.is_empty() && owed == big(0);
+        let by_fees = &state.deficit - &owed;
+        let by_fund = if state.seats.is_empty() {
+            big(0)
+        } else {
+            owed.clone().min(allowance)
+        };
+        owed -= &by_fund;
+        cash += &by_fund;
+        let empty = state.seats.is_empty() && owed == big(0) && !unpaid;
         let dust = if empty { cash.clone() } else { big(0) };
         cash -= &dust;
         // Of a liquidation's fees nothing is the treasury's.
@@ -287,19 +299,23 @@ impl World {
             to_default_fund: atoms(&(all - &keeper - &treasury + dust)),
             to_keeper_pool: atoms(&keeper),
             to_treasury: atoms(&treasury),
-            deficit_paid: atoms(&(&state.deficit - &owed)),
+            deficit_paid: atoms(&by_fees),
+            deficit_paid_by_fund: atoms(&by_fund),
         };
         let found = cash::sweep_fees(&mut state.header, &self.exchange, &mut self.fund, &self.env);
-        if unpaid {
+        if unpaid && state.deficit == owed {
             assert_eq!(found, Err(EngineError::ClaimsUnpaid));
             return Err(EngineError::ClaimsUnpaid);
         }
         assert_eq!(found, Ok(expected));
-        if state.deficit != owed {
-            *self
-                .counts
-                .entry("state: deficit paid by fees".into())
-                .or_default() += 1;
+        for (paid, by) in [(&by_fees, "fees"), (&by_fund, "the fund")] {
+            if *paid != big(0) {
+                let state = format!("state: deficit paid by {by}");
+                *self.counts.entry(state).or_default() += 1;
+            }
+        }
+        if by_fund != big(0) {
+            self.payments.push((now, market, atoms(&by_fund)));
         }
         state.pool = cash;
         state.deficit = owed;

@@ -230,7 +230,10 @@ pub struct FeesSwept {
     pub to_default_fund: u64,
     pub to_keeper_pool: u64,
     pub to_treasury: u64,
+    /// Fees given up against the carried deficit.
     pub deficit_paid: u64,
+    /// Paid into the pool by the default fund against it.
+    pub deficit_paid_by_fund: u64,
 }
 
 #[event]

@@ -107,6 +107,7 @@ pub(crate) fn sweep_fees(ctx: Context<SweepFees>) -> Result<()> {
         to_keeper_pool: swept.to_keeper_pool,
         to_treasury: swept.to_treasury,
         deficit_paid: swept.deficit_paid,
+        deficit_paid_by_fund: swept.deficit_paid_by_fund,
     });
     Ok(())
 }

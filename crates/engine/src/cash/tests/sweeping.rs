@@ -21,13 +21,26 @@ fn market(pool: u64, fees: u64) -> MarketHeader {
 }
 
 fn sweep_at(header: &mut MarketHeader, now: i64) -> Result<(Swept, DefaultFund)> {
-    let mut fund = DefaultFund::zeroed();
-    let before = header.cash.pool;
+    sweep_of(header, DefaultFund::zeroed(), now)
+}
+
+fn sweep_of(
+    header: &mut MarketHeader,
+    mut fund: DefaultFund,
+    now: i64,
+) -> Result<(Swept, DefaultFund)> {
+    let before = header.cash.pool + fund.balance;
+    let had = fund.balance;
     let swept = sweep_fees(header, &exchange(), &mut fund, &Env { now, slot: 1 })?;
     // To the atom: what leaves the pool arrives.
     let arrived = fund.balance + fund.keeper_pool + fund.treasury;
     assert_eq!(before - header.cash.pool, arrived);
-    assert_eq!(fund.balance, swept.to_default_fund);
+    let paid = swept.deficit_paid_by_fund;
+    assert_eq!(fund.balance + paid, had + swept.to_default_fund);
+    assert_eq!(
+        (fund.paid_total, header.losses.spending.recent(now)),
+        (paid, paid)
+    );
     assert_eq!(fund.keeper_pool, swept.to_keeper_pool);
     assert_eq!(
         (fund.treasury, fund.treasury_total),
@@ -112,6 +125,82 @@ fn a_deficit_is_paid_before_anybody() {
         // The pool keeps what the deficit lacked.
         assert_eq!(header.cash.pool, 5_000 - swept);
     }
+}
+
+fn fund_of(balance: u64) -> DefaultFund {
+    DefaultFund {
+        balance,
+        ..DefaultFund::zeroed()
+    }
+}
+
+fn in_need(fees: u64, deficit: u64) -> MarketHeader {
+    let mut header = market(5_000, fees);
+    header.params.default_fund_budget_ppm = 200_000;
+    header.cash.deficit = deficit;
+    header
+}
+
+#[test]
+fn the_default_fund_pays_what_fees_have_not_within_its_budget() {
+    // (fees, deficit, by fees, by the fund, left)
+    for (fees, deficit, by_fees, by_fund, left) in [
+        (1_000, 300, 300, 0, 0),
+        (1_000, 1_000, 1_000, 0, 0),
+        (1_000, 1_700, 1_000, 700, 0),
+        (1_000, 3_000, 1_000, 2_000, 0),
+        (1_000, 3_300, 1_000, 2_000, 300),
+        (0, 9_000, 0, 2_000, 7_000),
+    ] {
+        for unpaid_at in [0, NOW - 7_200, NOW] {
+            let mut header = in_need(fees, deficit);
+            header.cash.claim_unpaid_at = unpaid_at;
+            let (swept, fund) = sweep_of(&mut header, fund_of(10_000), NOW).unwrap();
+            assert_eq!(
+                (swept.deficit_paid, swept.deficit_paid_by_fund),
+                (by_fees, by_fund)
+            );
+            assert_eq!(header.cash.deficit, left);
+            // Within the hour no fee leaves the pool, but none is held against the deficit either.
+            let rest = fees - by_fees;
+            let split = if unpaid_at == NOW { 0 } else { rest };
+            let given = swept.to_default_fund + swept.to_keeper_pool + swept.to_treasury;
+            assert_eq!((given, header.cash.fees_accrued), (split, rest - split));
+            assert_eq!(header.cash.pool, 5_000 + by_fund - split);
+            assert_eq!(fund.spending.recent(NOW), by_fund);
+        }
+    }
+}
+
+#[test]
+fn a_deficit_draws_on_the_same_24_hours_as_loss_events() {
+    let mut header = in_need(0, 9_000);
+    let mut fund = fund_of(10_000);
+    fund::pay(&mut fund, &mut header.losses, 1_500, NOW).unwrap();
+    let mut swept = |header: &mut MarketHeader, now| {
+        let env = Env { now, slot: 1 };
+        sweep_fees(header, &exchange(), &mut fund, &env).map(|swept| swept.deficit_paid_by_fund)
+    };
+    assert_eq!(swept(&mut header, NOW), Ok(500));
+    let before = header;
+    assert_eq!(swept(&mut header, NOW + 3_600), Ok(0));
+    assert_eq!(header, before);
+    // With a claim unpaid and nothing to pay, the hour is what it was.
+    header.cash.claim_unpaid_at = NOW + 3_600;
+    let before = header;
+    let refused = swept(&mut header, NOW + 3_601);
+    assert_eq!(refused, Err(EngineError::ClaimsUnpaid));
+    assert_eq!(header, before);
+    assert_eq!(swept(&mut header, NOW + 2 * 86_400), Ok(1_600));
+}
+
+#[test]
+fn the_default_fund_pays_nothing_where_nobody_has_a_seat() {
+    let mut header = in_need(100, 300);
+    header.arena.seats = 0;
+    let (swept, fund) = sweep_of(&mut header, fund_of(10_000), NOW).unwrap();
+    assert_eq!((swept.deficit_paid, swept.deficit_paid_by_fund), (100, 0));
+    assert_eq!((fund.balance, header.cash.deficit), (10_000, 200));
 }
 
 #[test]
