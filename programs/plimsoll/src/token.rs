@@ -18,6 +18,8 @@ pub const TOKEN_2022_PROGRAM: Pubkey =
 const MINT_SIZE: usize = 82;
 const MULTISIG_SIZE: usize = 355;
 const TOKEN_ACCOUNT_SIZE: usize = 165;
+const ACCOUNT_STATE_AT: usize = 108;
+const ACCOUNT_STATE_FROZEN: u8 = 2;
 const MINT_DECIMALS_AT: usize = 44;
 const MINT_INITIALIZED_AT: usize = 45;
 const ACCOUNT_TYPE_AT: usize = 165;
@@ -76,6 +78,15 @@ pub fn amount(account: &AccountInfo<'_>) -> Result<u64> {
     match data.get(64..72) {
         Some(bytes) if data.len() >= TOKEN_ACCOUNT_SIZE => Ok(bytemuck::pod_read_unaligned(bytes)),
         _ => err!(PlimsollError::WrongAccount),
+    }
+}
+
+/// Whether the mint's issuer has frozen a token account: nothing leaves or enters it.
+#[inline(always)]
+pub fn is_frozen(account: &AccountInfo<'_>) -> Result<bool> {
+    match account.try_borrow_data()?.get(ACCOUNT_STATE_AT) {
+        Some(state) => Ok(*state == ACCOUNT_STATE_FROZEN),
+        None => err!(PlimsollError::WrongAccount),
     }
 }
 

@@ -49,6 +49,7 @@ mod credit_line;
 mod credit_redemption;
 mod credit_repay;
 mod credit_stage;
+mod credit_unusable;
 mod credit_vault;
 mod custody;
 mod deposit;

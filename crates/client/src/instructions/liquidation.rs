@@ -93,6 +93,7 @@ impl Liquidation<'_> {
             market: self.market,
             line: self.credit.map(|keys| keys.line),
             vault: self.credit.map(|keys| keys.vault),
+            vault_cash: self.credit.map(|keys| keys.vault_cash),
         };
         let data = instruction::TakeOver { lots_max };
         let mut built = self.with_others(build(&self.addresses.program, &accounts, &data), &[]);
@@ -116,6 +117,7 @@ impl Liquidation<'_> {
             mark: self.addresses.mark(&self.market),
             line: self.credit.map(|keys| keys.line),
             vault: self.credit.map(|keys| keys.vault),
+            vault_cash: self.credit.map(|keys| keys.vault_cash),
         };
         let built = build(&self.addresses.program, &accounts, &instruction::TearUp {});
         self.with_others(built, &[])

@@ -96,6 +96,23 @@ pub fn usable(line: &CreditLine, vault: &CreditVault, input: &DrawInput<'_>) -> 
     Ok(most.min(u64::try_from(lacking).unwrap_or(0)))
 }
 
+/// How far a draw would lift Q above what `input` says, quote atoms, where the interest that has run is not
+/// booked yet: U as it is once it is booked, less that interest. Who tests a line without touching it gets
+/// the answer of a draw, which books it first.
+pub fn lift(line: &CreditLine, vault: &CreditVault, input: &DrawInput<'_>) -> Result<u64> {
+    let slot = vault.slots.get(usize::from(line.slot));
+    let running = slot.map_or(Ok(0), |slot| line::running_interest(slot, input.env.now))?;
+    let risk = AccountRisk {
+        equity: math::sub_signed(input.risk.equity, math::signed(running)?)?,
+        ..*input.risk
+    };
+    let booked = DrawInput {
+        risk: &risk,
+        ..*input
+    };
+    Ok(usable(line, vault, &booked)?.saturating_sub(running))
+}
+
 /// Cash that a draw may take: of a committed line its reservation; of another the consent, as far as
 /// cash lies there that neither a line nor a queued redemption has a claim on.
 fn cash_behind(line: &CreditLine, vault: &CreditVault, now: i64) -> Result<u64> {

@@ -3,7 +3,7 @@
 
 use bytemuck::Zeroable;
 
-use super::draw::{draw, usable, DrawInput, Drawn};
+use super::draw::{draw, lift, usable, DrawInput, Drawn};
 use super::line::{self, LineParties, LineTerms};
 use super::vault::{self, VaultIdentity};
 use crate::risk::AccountRisk;
@@ -159,6 +159,19 @@ impl Bench {
             env: &self.env(),
         };
         usable(&self.line, &self.vault, &input).unwrap()
+    }
+
+    /// The same as seen before the interest that has run is booked.
+    fn lift(&self, equity: i64, maintenance_margin: u64) -> u64 {
+        let risk = self.risk(equity, maintenance_margin);
+        let input = DrawInput {
+            account: &self.account,
+            risk: &risk,
+            mandated_margin: maintenance_margin,
+            reopened_at: 0,
+            env: &self.env(),
+        };
+        lift(&self.line, &self.vault, &input).unwrap()
     }
 
     fn draw(&mut self, equity: i64, maintenance_margin: u64) -> Result<Drawn> {

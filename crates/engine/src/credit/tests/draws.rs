@@ -68,6 +68,30 @@ fn nothing_is_drawn_from_the_trigger_on() {
     assert_eq!(bench.draw(104_999, 100_000).unwrap().amount, 10_001);
 }
 
+/// Seen before the interest that has run is booked, a line gives the answer of a draw, which books it.
+#[test]
+fn what_a_draw_would_lift_q_by_takes_interest_that_has_run_for_booked() {
+    let mut rates = terms();
+    (rates.undrawn_rate_ppm, rates.equity_floor) = (100_000, 10_000);
+    let mut bench = Bench::active(&rates);
+    assert_eq!(bench.lift(10_000, 100_000), 105_000);
+    bench.now += 31_536;
+    // 150,000 × 10% × a thousandth of a year.
+    assert_eq!(bench.usable(10_014, 100_000, 100_000), 104_986);
+    assert_eq!(bench.lift(10_014, 100_000), 0, "under the floor");
+    assert_eq!(bench.lift(10_015, 100_000), 105_000 - 15);
+    assert_eq!(bench.lift(10_015, 130_000), 139_500 - 15);
+    let env = env(bench.now);
+    line::accrue(
+        &mut bench.account,
+        &mut bench.line,
+        &mut bench.vault,
+        env.now,
+    )
+    .unwrap();
+    assert_eq!(bench.lift(10_000, 100_000), 105_000);
+}
+
 #[test]
 fn a_draw_that_does_not_cure_is_not_made() {
     let mut bench = Bench::active(&terms());

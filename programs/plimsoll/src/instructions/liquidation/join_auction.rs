@@ -37,7 +37,7 @@ pub(crate) fn join_auction<'info>(ctx: Context<'info, Liquidate<'info>>, shard: 
         &address,
         (accounts.market.key, &loaded.get().as_ref()),
         &mut rest,
-        credit.as_ref().map(|(line, _)| &**line),
+        accounts.lender(credit.as_ref())?,
         env.now,
     )?;
     if rest.next().is_some() {

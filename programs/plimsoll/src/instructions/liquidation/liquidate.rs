@@ -18,7 +18,7 @@ use crate::events::{
     emit_order_placed, Liquidated, OrderPlaced, EVENT_VERSION, ORDER_PLACED_SIZE_MAX,
 };
 use crate::instructions::cash::{check_shard, check_token_program};
-use crate::instructions::vault_cash::VaultCash;
+use crate::instructions::vault_cash::{while_cash_moves, VaultCash};
 use crate::instructions::{environment, halts};
 use crate::loaders::{load, load_mut, same_key, LoadedMarketMut};
 
@@ -87,7 +87,7 @@ pub(crate) fn liquidate<'info>(ctx: Context<'info, Liquidate<'info>>, shard: u8)
         &address,
         (accounts.market.key, &loaded.get().as_ref()),
         &mut rest,
-        credit.as_ref().map(|(line, _)| &**line),
+        accounts.lender(credit.as_ref())?,
         env.now,
     )?;
     if rest.next().is_some() {
@@ -198,6 +198,17 @@ impl<'info> Liquidate<'info> {
             return err!(PlimsollError::WrongAccount);
         }
         Ok(Some((line, load_mut::<CreditVault>(vault)?)))
+    }
+
+    /// The line, if its vault's cash can leave.
+    pub(super) fn lender<'a>(
+        &self,
+        credit: Option<&'a LoadedCredit<'_>>,
+    ) -> Result<Option<&'a CreditLine>> {
+        match credit {
+            Some((line, vault)) => while_cash_moves(line, vault, self.vault_cash.as_deref()),
+            None => Ok(None),
+        }
     }
 
     /// Step 2: draws the line if that cures; returns what was drawn.

@@ -15,10 +15,12 @@ use plimsoll_engine::state::{CreditLine, CreditVault, MarginAccount, MarketHeade
 use plimsoll_engine::Env;
 
 use crate::error::{IntoAnchor, PlimsollError};
+use crate::instructions::vault_cash::while_cash_moves;
 use crate::loaders::{load, same_key, LoadedMarket};
 
 /// Reads every leg: the one in `written` from its loaded market, the others from `others`, which are the
-/// account's other markets in the order of its entries. A leg can neither be left out nor passed twice.
+/// account's other markets in the order of its entries. A leg can neither be left out nor passed twice. `line`
+/// is the account's credit line, if its vault's cash can leave: without it no leg is mandated.
 #[inline(never)]
 pub(super) fn read_legs<'info>(
     account: &MarginAccount,
@@ -95,6 +97,8 @@ pub(super) fn risk_of(account: &MarginAccount, legs: &Legs, now: i64) -> Result<
     AccountRisk::of(&account_cash(account, now), &legs.total).anchor()
 }
 
+pub(super) type ReadCredit<'a> = (Ref<'a, CreditLine>, Ref<'a, CreditVault>);
+
 /// The account's line and vault, to read: none if it has none, and none of anyone else's.
 ///
 /// # Errors
@@ -103,7 +107,7 @@ pub(super) fn load_credit<'a>(
     account: &MarginAccount,
     line: Option<&'a AccountInfo<'_>>,
     vault: Option<&'a AccountInfo<'_>>,
-) -> Result<Option<(Ref<'a, CreditLine>, Ref<'a, CreditVault>)>> {
+) -> Result<Option<ReadCredit<'a>>> {
     if account.credit_line == [0; 32] {
         return Ok(None);
     }
@@ -118,6 +122,17 @@ pub(super) fn load_credit<'a>(
         return err!(PlimsollError::WrongAccount);
     }
     Ok(Some((line, load::<CreditVault>(vault)?)))
+}
+
+/// The line of [`load_credit`], if its vault's cash can leave.
+pub(super) fn lender<'a>(
+    credit: Option<&'a ReadCredit<'_>>,
+    vault_cash: Option<&AccountInfo<'_>>,
+) -> Result<Option<&'a CreditLine>> {
+    match credit {
+        Some((line, vault)) => while_cash_moves(line, vault, vault_cash),
+        None => Ok(None),
+    }
 }
 
 /// Whether and why the account may be liquidated; not while a line would still cure it (INV-7).
@@ -138,7 +153,7 @@ pub(super) fn standing(
             env,
         };
         lapsed = line::lapsed(line, account.credit_principal, legs.reopened_at, env.now);
-        usable = draw::usable(line, vault, &input).anchor()?;
+        usable = draw::lift(line, vault, &input).anchor()?;
     }
     Standing::of(risk, lapsed, usable).anchor()
 }

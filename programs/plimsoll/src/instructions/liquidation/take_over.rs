@@ -5,7 +5,7 @@ use plimsoll_engine::cash::account_cash;
 use plimsoll_engine::liquidation::{self, Taker};
 use plimsoll_engine::state::MarginAccount;
 
-use super::reading::{load_credit, read_legs, risk_of, standing};
+use super::reading::{lender, load_credit, read_legs, risk_of, standing};
 use crate::error::{IntoAnchor, PlimsollError};
 use crate::events::{TakenOver, EVENT_VERSION};
 use crate::instructions::legs::other_legs;
@@ -29,6 +29,8 @@ pub struct TakeOver<'info> {
     pub line: Option<UncheckedAccount<'info>>,
     /// CHECK: typed loader; address checked against the line.
     pub vault: Option<UncheckedAccount<'info>>,
+    /// CHECK: address checked against the vault.
+    pub vault_cash: Option<UncheckedAccount<'info>>,
 }
 
 pub(crate) fn take_over<'info>(ctx: Context<'info, TakeOver<'info>>, lots_max: u64) -> Result<()> {
@@ -45,6 +47,7 @@ pub(crate) fn take_over<'info>(ctx: Context<'info, TakeOver<'info>>, lots_max: u
         accounts.line.as_deref(),
         accounts.vault.as_deref(),
     )?;
+    let lender = lender(credit.as_ref(), accounts.vault_cash.as_deref())?;
     let address = accounts.margin_account.key.to_bytes();
     let mut loaded = LoadedMarketMut::load(&accounts.market)?;
     let mut rest = ctx.remaining_accounts.iter();
@@ -53,7 +56,7 @@ pub(crate) fn take_over<'info>(ctx: Context<'info, TakeOver<'info>>, lots_max: u
         &address,
         (accounts.market.key, &loaded.get().as_ref()),
         &mut rest,
-        credit.as_ref().map(|(line, _)| &**line),
+        lender,
         env.now,
     )?;
     let taker_address = accounts.taker.key.to_bytes();

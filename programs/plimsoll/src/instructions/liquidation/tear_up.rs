@@ -10,7 +10,7 @@ use plimsoll_engine::state::{DefaultFund, Exchange, MarginAccount, MarkAccount, 
 use solana_program::log::sol_log_data;
 
 use super::liquidate::check_beneficiary;
-use super::reading::{load_credit, read_legs, risk_of, standing};
+use super::reading::{lender, load_credit, read_legs, risk_of, standing};
 use crate::error::{IntoAnchor, PlimsollError};
 use crate::events::DeleveragingExecuted;
 use crate::instructions::environment;
@@ -42,6 +42,8 @@ pub struct TearUp<'info> {
     pub line: Option<UncheckedAccount<'info>>,
     /// CHECK: typed loader; address checked against the line.
     pub vault: Option<UncheckedAccount<'info>>,
+    /// CHECK: address checked against the vault.
+    pub vault_cash: Option<UncheckedAccount<'info>>,
 }
 
 pub(crate) fn tear_up<'info>(ctx: Context<'info, TearUp<'info>>) -> Result<()> {
@@ -62,6 +64,7 @@ pub(crate) fn tear_up<'info>(ctx: Context<'info, TearUp<'info>>) -> Result<()> {
         accounts.line.as_deref(),
         accounts.vault.as_deref(),
     )?;
+    let lender = lender(credit.as_ref(), accounts.vault_cash.as_deref())?;
     let address = accounts.margin_account.key.to_bytes();
     let mut loaded = LoadedMarketMut::load(&accounts.market)?;
     let mut market = loaded.get();
@@ -71,7 +74,7 @@ pub(crate) fn tear_up<'info>(ctx: Context<'info, TearUp<'info>>) -> Result<()> {
         &address,
         (accounts.market.key, &market.as_ref()),
         &mut rest,
-        credit.as_ref().map(|(line, _)| &**line),
+        lender,
         env.now,
     )?;
     if rest.next().is_some() {
