@@ -123,8 +123,6 @@ fn statement(audit: &Audit, ledger: &Ledger) -> Check {
     for told in &ledger.vault {
         match &told.event {
             Event::SharesBought(event) => paid_in += event.amount,
-            Event::Liquidated(event) => drawn += event.drawn,
-            Event::AuctionJoined(event) => drawn += event.drawn,
             Event::CreditDrawn(event) => drawn += event.amount,
             Event::CreditRepaid(event) => {
                 principal += event.principal;

@@ -4,7 +4,9 @@ use bytemuck::Zeroable;
 use plimsoll_client::engine::state::{
     CreditLine, CreditVault, DefaultFund, Exchange, MarginAccount, MarketHeader, Side,
 };
-use plimsoll_client::events::{CreditRepaid, Event, Liquidated, SharesBought, VaultBalances};
+use plimsoll_client::events::{
+    CreditDrawn, CreditRepaid, Event, Liquidated, SharesBought, VaultBalances,
+};
 use plimsoll_client::instructions::CreditKeys;
 use plimsoll_client::MarketView;
 use solana_keypair::Keypair;
@@ -43,6 +45,18 @@ fn step(account: Pubkey, drawn: u64, filled_lots: u64, charge: u64) -> Told {
     })))
 }
 
+fn lent(account: Pubkey, amount: u64) -> Told {
+    told(Event::CreditDrawn(Box::new(CreditDrawn {
+        version: 1,
+        line: Pubkey::default(),
+        margin_account: account,
+        amount,
+        credit_principal: amount,
+        call_deadline: 200,
+        balances: balances(),
+    })))
+}
+
 fn balances() -> VaultBalances {
     VaultBalances::from(&CreditVault::zeroed())
 }
@@ -77,6 +91,7 @@ fn ledger() -> Ledger {
         balances: balances(),
     };
     let mut vault = vec![told(Event::SharesBought(Box::new(bought)))];
+    vault.extend([lent(COVERED, 100), lent(THIN, 50)]);
     vault.extend(calls.iter().cloned());
     vault.push(told(Event::CreditRepaid(Box::new(repaid))));
     Ledger {

@@ -301,13 +301,11 @@ fn movement(told: &Told<'_>, event: &Event, balance: &mut Balance) -> Option<(St
                 "–".to_owned(),
             )
         }
-        Event::Liquidated(event) if event.drawn != 0 => {
-            balance.cash = balance.cash.saturating_sub(event.drawn);
-            balance.reserved = balance.reserved.saturating_sub(event.drawn);
-            balance.drawn += event.drawn;
+        Event::CreditDrawn(event) => {
+            after(&event.balances);
             (
                 format!("drawn for {}", name(told.traders, &event.margin_account)),
-                usd(event.drawn),
+                usd(event.amount),
             )
         }
         Event::AuctionJoined(event) if event.drawn != 0 => {

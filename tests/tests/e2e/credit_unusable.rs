@@ -1,7 +1,7 @@
 //! Lines that lend nothing at the moment, and liquidations that do not wait for them: a vault whose cash the
 //! mint's issuer has frozen, and a floor that interest which nobody has booked is already under (spec §8, §10).
 
-use plimsoll_testkit::events::Liquidated;
+use plimsoll_testkit::events::{CreditDrawn, Liquidated};
 use plimsoll_testkit::{bid, Actor, EngineError, World};
 use solana_instruction::{AccountMeta, Instruction};
 
@@ -52,10 +52,16 @@ fn attack_36_a_frozen_vault_does_not_keep_its_borrower_from_liquidation() {
     assert_eq!(world.account(FARMER).credit_principal, 0);
     assert_eq!(world.line("uma", FARMER).reserved_cash, LIMIT);
     assert_sound(&world);
-    // When it can leave again it is drawn as ever.
+    // When it can leave again it is drawn as ever, and the draw is told with the vault's balances.
     issuer(&mut thawed, THAW);
     let sent = thawed.liquidate(FARMER, AVAX).unwrap();
-    assert_ne!(sent.events_of::<Liquidated>()[0].drawn, 0);
+    let drawn = &sent.events_of::<CreditDrawn>()[0];
+    assert_eq!(sent.events_of::<Liquidated>()[0].drawn, drawn.amount);
+    let vault = thawed.vault("uma");
+    assert_eq!(
+        (drawn.balances.cash, drawn.balances.drawn),
+        (vault.cash, drawn.amount)
+    );
     assert_eq!(held(&thawed), HEDGE);
     assert_sound(&thawed);
 }

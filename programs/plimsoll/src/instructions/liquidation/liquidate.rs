@@ -15,7 +15,8 @@ use plimsoll_engine::Env;
 use super::reading::{read_legs, risk_of, standing};
 use crate::error::{IntoAnchor, PlimsollError};
 use crate::events::{
-    emit_order_placed, Liquidated, OrderPlaced, EVENT_VERSION, ORDER_PLACED_SIZE_MAX,
+    emit_order_placed, CreditDrawn, Liquidated, OrderPlaced, VaultBalances, EVENT_VERSION,
+    ORDER_PLACED_SIZE_MAX,
 };
 use crate::instructions::cash::{check_shard, check_token_program};
 use crate::instructions::vault_cash::{while_cash_moves, VaultCash};
@@ -230,7 +231,7 @@ impl<'info> Liquidate<'info> {
         }
         let (mandated, reopened) = (legs.mandated_margin, legs.reopened_at);
         let drawn = match draw::draw(account, line, vault, &risk, mandated, reopened, env) {
-            Ok(drawn) => drawn.amount,
+            Ok(drawn) => drawn,
             Err(
                 EngineError::LineNotActive
                 | EngineError::DrawNotNeeded
@@ -238,7 +239,8 @@ impl<'info> Liquidate<'info> {
             ) => return Ok(0),
             Err(error) => return Err(PlimsollError::from(error).into()),
         };
-        let (Some(vault_info), Some(cash), Some(custody), Some(token_program)) = (
+        let (Some(line_info), Some(vault_info), Some(cash), Some(custody), Some(token_program)) = (
+            &self.line,
             &self.vault,
             &self.vault_cash,
             &self.custody_shard,
@@ -254,8 +256,18 @@ impl<'info> Liquidate<'info> {
             vault_cash: cash,
             token_program,
         };
-        cash.pay(vault, custody, drawn)?;
-        Ok(drawn)
+        cash.pay(vault, custody, drawn.amount)?;
+        // A vault's statement is made of events with its balances, whoever drew.
+        emit!(CreditDrawn {
+            version: EVENT_VERSION,
+            line: *line_info.key,
+            margin_account: *self.margin_account.key,
+            amount: drawn.amount,
+            credit_principal: drawn.credit_principal,
+            call_deadline: drawn.call_deadline,
+            balances: VaultBalances::from(&**vault),
+        });
+        Ok(drawn.amount)
     }
 
     /// Credits the beneficiary out of the keeper pool. A small step earns at most what it was charged, so
