@@ -37,6 +37,11 @@ fn decode<T: AccountKind>(data: &[u8], exact: bool) -> Result<T, DecodeError> {
     ))
 }
 
+/// First bytes of every market's account, by which nodes find them.
+pub const fn market_discriminator() -> [u8; DISCRIMINATOR_SIZE] {
+    <MarketHeader as AccountKind>::DISCRIMINATOR
+}
+
 /// An `Exchange`.
 pub fn exchange(data: &[u8]) -> Result<Exchange, DecodeError> {
     decode(data, true)

@@ -6,6 +6,7 @@
 
 pub mod accounts;
 pub mod addresses;
+pub mod assess;
 pub mod errors;
 pub mod events;
 pub mod instructions;
