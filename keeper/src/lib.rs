@@ -1,7 +1,17 @@
-//! The keeper: watches prices and submits what the venue needs done. Every step it sends is
-//! permissionless and idempotent, so two keepers are safe together and a restart needs no state.
+//! The keeper: watches the chain and submits what the venue needs done. Every step it sends is permissionless
+//! and a no-op when already done, so two keepers are safe together and a restart needs no state.
 //!
-//! This is its first role, `marks`; the other roles of spec §14 join it here.
+//! [`sources`] → [`mirror`] → [`decide`] → [`plan`] → [`execute`]. Deciding is pure; the executor alone signs and sends.
 
 pub mod config;
+pub mod decide;
+pub mod execute;
+pub mod http;
+pub mod ledger;
 pub mod marks;
+pub mod metrics;
+pub mod mirror;
+pub mod plan;
+pub mod run;
+pub mod setup;
+pub mod sources;

@@ -1,0 +1,143 @@
+//! `sentinel`: takes halted markets through their course as early as the clock allows, and brings accounts
+//! below maintenance into the auction.
+
+use plimsoll_client::instructions::advance_halt;
+use plimsoll_engine::auction::{self, AUCTION_STEPS_MAX};
+use plimsoll_engine::book::arena::{MarketMut, MarketRef};
+use plimsoll_engine::gate;
+use plimsoll_engine::liquidation::{auction_size, zero_price, Leg, Standing};
+use plimsoll_engine::state::{HaltPhase, Order, NIL};
+use plimsoll_engine::EngineError;
+use solana_pubkey::Pubkey;
+
+use super::accounts::Looked;
+use super::{state_of, Action, Danger, Key, Kind, Scene, Signer, Tier};
+
+/// Halted markets in which a step is due: the price of the auction, its fills, its end, the reopening.
+pub(crate) fn markets_due(scene: Scene<'_>) -> Vec<Action> {
+    let mut actions = Vec::new();
+    for (address, market) in scene.mirror.markets() {
+        if market.header.halt.phase == HaltPhase::Continuous.byte() {
+            continue;
+        }
+        let mut trial = market.clone();
+        let mut arena = MarketMut {
+            header: &mut trial.header,
+            blocks: &mut trial.blocks,
+        };
+        let env = scene.clock.env();
+        let advanced = auction::advance(&mut arena, AUCTION_STEPS_MAX, &env, &mut |_| {});
+        let halt = bytemuck::bytes_of(&market.header.halt);
+        if advanced.is_err() || bytemuck::bytes_of(&trial.header.halt) == halt {
+            continue;
+        }
+        actions.push(Action {
+            key: Key {
+                subject: *address,
+                kind: Kind::AdvanceHalt,
+            },
+            danger: Danger {
+                tier: Tier::Market,
+                amount: market.header.open_interest(),
+            },
+            signer: Signer::Payer,
+            state: state_of(&halt),
+            instructions: vec![advance_halt(
+                scene.mirror.addresses(),
+                *address,
+                AUCTION_STEPS_MAX,
+            )],
+        });
+    }
+    actions
+}
+
+/// Liquidation interest that is to be put, put anew or taken out: the leg with the largest maintenance margin
+/// first, one market at a time.
+pub(crate) fn account_due(looked: &Looked<'_>) -> Option<Action> {
+    let standing = match looked.assessed.liquidatable() {
+        Ok(standing) => Some(standing),
+        Err(EngineError::NotLiquidatable) => None,
+        Err(_) => return None,
+    };
+    let legs = looked.assessed.legs.iter();
+    let leg = legs
+        .filter(|leg| leg.calling && halted(looked, leg))
+        .filter(|leg| join_is_due(looked, leg, standing.as_ref()).unwrap_or(false))
+        .max_by_key(|leg| leg.risk.maintenance_margin)?;
+    let market = Pubkey::from(leg.market);
+    let call = looked.liquidation(market)?;
+    let instruction = call.join_auction(looked.shard(), &looked.order_markets());
+    Some(Action {
+        key: Key {
+            subject: looked.address,
+            kind: Kind::JoinAuction,
+        },
+        danger: Danger {
+            tier: Tier::Account,
+            amount: looked.assessed.lacking(),
+        },
+        signer: Signer::Payer,
+        state: state_of(&(leg.market, leg.held.base, leg.held.quote, leg.mark.0)),
+        instructions: vec![instruction],
+    })
+}
+
+/// `calling` also holds of a reduce-only market that trades; a join needs a halt.
+fn halted(looked: &Looked<'_>, leg: &Leg) -> bool {
+    let state = looked.assessed.states.get(leg.entry);
+    state.is_some_and(|state| matches!(state.phase, HaltPhase::Call | HaltPhase::Freeze))
+}
+
+/// Whether a join would change what the account has in the auction.
+fn join_is_due(
+    looked: &Looked<'_>,
+    leg: &Leg,
+    standing: Option<&Standing>,
+) -> Result<bool, EngineError> {
+    let market = looked.scene.mirror.market_ref(&leg.market);
+    let market = market.ok_or(EngineError::WrongMarketAccounts)?;
+    let resting = interest(&market, leg.seat);
+    let Some(standing) = standing else {
+        return Ok(resting.is_some());
+    };
+    // A draw that cures comes with the join.
+    if looked.assessed.try_draw().is_ok() {
+        return Ok(true);
+    }
+    // Orders beside the interest leave first, where their books let them.
+    if looked.assessed.legs.orders_rest() {
+        let cancellable = looked.assessed.legs.iter().any(|leg| {
+            let state = looked.assessed.states.get(leg.entry);
+            leg.orders != 0
+                && state.is_some_and(|state| gate::in_phase(state.phase, gate::Action::Cancel))
+        });
+        return Ok(cancellable);
+    }
+    let params = &market.header.params;
+    let lots = auction_size(params, leg, standing)?;
+    let wanted = if lots == 0 || standing.with_credit <= 0 {
+        None
+    } else {
+        zero_price(params, leg, standing)?.map(|zero| (zero.limit.0, lots))
+    };
+    Ok(wanted != resting.map(|order| (order.price, order.lots)))
+}
+
+/// The seat's interest in the auction, if it has any.
+fn interest<'a>(market: &MarketRef<'a>, seat: u32) -> Option<&'a Order> {
+    let mut cursor = plimsoll_engine::book::arena::seat(market.blocks, seat)
+        .ok()?
+        .first_order;
+    for _ in 0..market.blocks.len() {
+        if cursor == NIL {
+            return None;
+        }
+        let order = plimsoll_engine::book::arena::order(market.blocks, cursor).ok()?;
+        if order.liquidation != 0 {
+            return Some(order);
+        }
+        cursor = order.seat_next;
+    }
+    None
+}

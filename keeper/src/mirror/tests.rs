@@ -1,0 +1,155 @@
+use plimsoll_client::addresses::LOCALNET_PROGRAM_ID;
+use plimsoll_testkit::World;
+
+use super::*;
+
+fn of(world: &World) -> Mirror {
+    Mirror::new(world.addresses, [feed()])
+}
+
+fn feed() -> Pubkey {
+    Pubkey::new_from_array([9; 32])
+}
+
+fn raw(data: Vec<u8>) -> RawAccount {
+    RawAccount {
+        owner: LOCALNET_PROGRAM_ID,
+        data,
+    }
+}
+
+fn update(address: Pubkey, slot: u64, data: Option<Vec<u8>>) -> AccountUpdate {
+    AccountUpdate {
+        address,
+        slot,
+        account: data.map(raw),
+    }
+}
+
+/// A margin account's bytes before and after a deposit.
+fn two_states() -> (World, Pubkey, Vec<u8>, Vec<u8>) {
+    let mut world = World::new();
+    world.trader("ann", 1_000_000, &[]);
+    let address = world.margin_address("ann");
+    let before = world.data(&address);
+    world.deposit("ann", 500_000).expect("a deposit");
+    let after = world.data(&address);
+    (world, address, before, after)
+}
+
+fn cash(mirror: &Mirror, address: &Pubkey) -> Option<i64> {
+    mirror.account(address).map(|account| account.collateral)
+}
+
+#[test]
+fn an_older_slot_never_overwrites_a_newer_one() {
+    let (world, address, before, after) = two_states();
+    let mut mirror = of(&world);
+    let newer = mirror.apply(&update(address, 11, Some(after.clone())));
+    assert_eq!(newer, Applied::Changed);
+    let older = mirror.apply(&update(address, 10, Some(before.clone())));
+    assert_eq!(older, Applied::Older);
+    assert_eq!(cash(&mirror, &address), Some(1_500_000));
+    // The same bytes again are no change, whatever slot they claim.
+    assert_eq!(
+        mirror.apply(&update(address, 3, Some(after))),
+        Applied::Same
+    );
+    assert_eq!(mirror.apply(&update(address, 10, None)), Applied::Older);
+    let newest = mirror.apply(&update(address, 12, Some(before)));
+    assert_eq!(newest, Applied::Changed);
+    assert_eq!(cash(&mirror, &address), Some(1_000_000));
+}
+
+#[test]
+fn a_later_look_at_the_same_bytes_outdates_what_comes_between() {
+    let (world, address, before, after) = two_states();
+    let mut mirror = of(&world);
+    mirror.apply(&update(address, 10, Some(after.clone())));
+    assert_eq!(
+        mirror.apply(&update(address, 20, Some(after))),
+        Applied::Same
+    );
+    let between = mirror.apply(&update(address, 15, Some(before)));
+    assert_eq!(between, Applied::Older);
+}
+
+#[test]
+fn a_snapshot_settles_what_is_gone_and_keeps_what_is_newer() {
+    let (world, address, before, after) = two_states();
+    let mut mirror = of(&world);
+    let bob = Pubkey::new_from_array([5; 32]);
+    mirror.apply(&update(address, 30, Some(after.clone())));
+    mirror.apply(&update(bob, 10, Some(before.clone())));
+    let snapshot = Snapshot {
+        slot: 20,
+        accounts: vec![(address, raw(before.clone()))],
+    };
+    mirror.sync(&snapshot, Sync::Forward);
+    assert_eq!(cash(&mirror, &address), Some(1_500_000));
+    assert_eq!(cash(&mirror, &bob), None);
+    // What the snapshot did not list does not come back with news from before it.
+    let late = mirror.apply(&update(bob, 19, Some(before)));
+    assert_eq!(late, Applied::Older);
+    assert_eq!((mirror.lag(25), mirror.certain_slot()), (5, 20));
+}
+
+#[test]
+fn a_rollback_replaces_everything_whatever_its_slot() {
+    let (world, address, before, after) = two_states();
+    let mut mirror = of(&world);
+    mirror.apply(&update(address, 30, Some(after)));
+    let snapshot = Snapshot {
+        slot: 25,
+        accounts: vec![(address, raw(before.clone()))],
+    };
+    mirror.sync(&snapshot, Sync::Replace);
+    assert_eq!(cash(&mirror, &address), Some(1_000_000));
+    assert_eq!(mirror.certain_slot(), 25);
+    // And the chain goes on from there.
+    let snapshot = Snapshot {
+        slot: 26,
+        accounts: vec![(address, raw(before))],
+    };
+    mirror.sync(&snapshot, Sync::Forward);
+    assert_eq!(mirror.lag(26), 0);
+}
+
+#[test]
+fn accounts_of_other_programs_exchanges_and_kinds_are_left_alone() {
+    let (world, address, before, _) = two_states();
+    let mut mirror = of(&world);
+    let mut foreign = update(address, 1, Some(before.clone()));
+    foreign.account.as_mut().expect("one").owner = feed();
+    assert_eq!(mirror.apply(&foreign), Applied::Foreign);
+    let mut elsewhere = before;
+    elsewhere[16] ^= 1; // the exchange's address
+    assert_eq!(
+        mirror.apply(&update(address, 1, Some(elsewhere))),
+        Applied::Foreign
+    );
+    assert_eq!(
+        mirror.apply(&update(address, 1, Some(vec![1; 40]))),
+        Applied::Foreign
+    );
+    assert_eq!(mirror.lag(1), u64::MAX);
+}
+
+#[test]
+fn price_accounts_are_followed_whoever_owns_them() {
+    let mut mirror = of(&World::new());
+    let price = |slot, byte| AccountUpdate {
+        address: feed(),
+        slot,
+        account: Some(RawAccount {
+            owner: Pubkey::new_from_array([8; 32]),
+            data: vec![byte],
+        }),
+    };
+    assert_eq!(mirror.apply(&price(5, 1)), Applied::Changed);
+    assert_eq!(mirror.apply(&price(4, 2)), Applied::Older);
+    assert_eq!(mirror.feed(&feed()).map(|held| held.data[0]), Some(1));
+    mirror.sync(&Snapshot::default(), Sync::Replace);
+    assert!(mirror.feed(&feed()).is_none());
+    assert_eq!(mirror.apply(&price(4, 2)), Applied::Changed);
+}

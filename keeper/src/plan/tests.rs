@@ -1,0 +1,183 @@
+use plimsoll_engine::EngineError;
+use solana_pubkey::Pubkey;
+
+use super::*;
+use crate::decide::{Danger, Signer, Tier};
+
+const LIMITS: Limits = Limits {
+    in_flight: 2,
+    queue: 4,
+    backoff_min: 1_000,
+    backoff_max: 8_000,
+    lamports_an_hour: 100_000,
+};
+
+fn action(subject: u8, amount: u64, state: u64) -> Action {
+    Action {
+        key: Key {
+            subject: Pubkey::new_from_array([subject; 32]),
+            kind: Kind::Liquidate,
+        },
+        danger: Danger {
+            tier: Tier::Account,
+            amount,
+        },
+        signer: Signer::Payer,
+        state,
+        instructions: Vec::new(),
+    }
+}
+
+fn report(subject: u8, state: u64, outcome: Outcome) -> Report {
+    Report {
+        key: action(subject, 0, 0).key,
+        state,
+        outcome,
+        lamports: 5_000,
+        slot: 1,
+        read: 0,
+    }
+}
+
+/// Subjects that are sent now.
+fn sent(plan: &mut Plan, actions: Vec<Action>, now: Millis) -> Vec<u8> {
+    let (chosen, _) = plan.select(actions, now, u64::MAX, |_| 5_000);
+    chosen
+        .iter()
+        .map(|planned| planned.action.key.subject.to_bytes()[0])
+        .collect()
+}
+
+#[test]
+fn what_is_under_way_is_not_sent_again() {
+    let mut plan = Plan::new(LIMITS);
+    assert_eq!(sent(&mut plan, vec![action(1, 9, 0)], 0), [1]);
+    assert!(sent(&mut plan, vec![action(1, 9, 0)], 10).is_empty());
+    plan.report(&report(1, 0, Outcome::Landed), 20);
+    // Another state is progress: at once.
+    assert_eq!(sent(&mut plan, vec![action(1, 9, 1)], 30), [1]);
+}
+
+#[test]
+fn the_most_dangerous_go_first_and_places_and_queue_are_bounded() {
+    let mut plan = Plan::new(LIMITS);
+    let due = || (1..=9).map(|n| action(n, 100 - u64::from(n), 0)).collect();
+    let (chosen, held) = plan.select(due(), 0, 0, |_| 5_000);
+    let subjects: Vec<u8> = chosen
+        .iter()
+        .map(|p| p.action.key.subject.to_bytes()[0])
+        .collect();
+    assert_eq!(subjects, [1, 2]);
+    assert_eq!((held.queued, plan.in_flight()), (7, 2));
+    // Nothing is kept of what lies behind the queue's end.
+    assert_eq!(plan.keys(), LIMITS.queue);
+    plan.report(&report(1, 0, Outcome::Landed), 1);
+    // The place that is free again goes to the most dangerous that may be sent, and no other is free.
+    assert_eq!(sent(&mut plan, due(), 2), [1]);
+    assert!(sent(&mut plan, vec![action(3, 1, 0)], 3).is_empty());
+}
+
+#[test]
+fn an_account_that_can_never_be_liquidated_is_tried_ever_more_rarely() {
+    let mut plan = Plan::new(LIMITS);
+    let mut tries = Vec::new();
+    for now in (0..60_000).step_by(100) {
+        if sent(&mut plan, vec![action(1, 9, 0)], now) == [1] {
+            tries.push(now);
+            plan.report(&report(1, 0, Outcome::Permanent("never".into())), now);
+        }
+    }
+    let gaps: Vec<u64> = tries.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert_eq!(gaps[..5], [1_000, 2_000, 4_000, 8_000, 8_000]);
+    assert!(tries.len() < 12, "{tries:?}");
+}
+
+#[test]
+fn landing_without_progress_backs_off_and_progress_ends_it() {
+    let mut plan = Plan::new(LIMITS);
+    let mut tries = Vec::new();
+    for now in (0..20_000).step_by(100) {
+        if sent(&mut plan, vec![action(1, 9, 7)], now) == [1] {
+            tries.push(now);
+            plan.report(&report(1, 7, Outcome::Landed), now);
+        }
+    }
+    // The first landing may have changed what is judged; from the second on it is known that none did.
+    assert_eq!(tries[..5], [0, 100, 1_100, 3_100, 7_100]);
+    let resumed = tries.last().copied().expect("tries") + 8_000;
+    assert_eq!(sent(&mut plan, vec![action(1, 9, 8)], resumed), [1]);
+    plan.report(&report(1, 8, Outcome::Landed), resumed);
+    assert_eq!(sent(&mut plan, vec![action(1, 9, 9)], resumed + 100), [1]);
+}
+
+#[test]
+fn each_class_of_outcome_has_its_own_retry() {
+    let again = |outcome: Outcome, after: Millis| {
+        let mut plan = Plan::new(LIMITS);
+        sent(&mut plan, vec![action(1, 9, 0)], 0);
+        plan.report(&report(1, 0, outcome), 0);
+        sent(&mut plan, vec![action(1, 9, 0)], after) == [1]
+    };
+    assert!(again(Outcome::Expired, 1));
+    assert!(again(Outcome::OutOfCompute, 1));
+    assert!(again(Outcome::Transient("refused".into()), 1));
+    let lost = Outcome::LostRace(EngineError::NotLiquidatable);
+    assert!(!again(lost.clone(), 999) && again(lost, 1_000));
+    assert!(!again(Outcome::Stale("IndexStale".into()), 999));
+    assert!(!again(Outcome::Permanent("no".into()), 999));
+}
+
+#[test]
+fn what_landed_waits_until_it_has_been_read_again() {
+    let mut plan = Plan::new(LIMITS);
+    sent(&mut plan, vec![action(1, 9, 0)], 0);
+    let mut landed = report(1, 0, Outcome::Landed);
+    landed.read = 5;
+    plan.report(&landed, 10);
+    let select = |plan: &mut Plan, now, read| {
+        plan.select(vec![action(1, 9, 1)], now, read, |_| 5_000)
+            .0
+            .len()
+    };
+    assert_eq!(select(&mut plan, 20, 4), 0);
+    assert_eq!(select(&mut plan, 30, 5), 1);
+    plan.report(&landed, 40);
+    // A source that never answers does not stop it for ever.
+    assert_eq!(select(&mut plan, 40 + UNSEEN_MAX - 1, 4), 0);
+    assert_eq!(select(&mut plan, 40 + UNSEEN_MAX, 4), 1);
+}
+
+#[test]
+fn no_hour_costs_more_than_its_budget() {
+    let mut plan = Plan::new(Limits {
+        lamports_an_hour: 12_000,
+        ..LIMITS
+    });
+    assert_eq!(sent(&mut plan, vec![action(1, 9, 0)], 0), [1]);
+    // Reserved, not spent yet: the second still fits, a third does not.
+    assert_eq!(sent(&mut plan, vec![action(2, 8, 0)], 1), [2]);
+    plan.report(&report(1, 0, Outcome::Landed), 2);
+    plan.report(&report(2, 0, Outcome::Landed), 2);
+    let (chosen, held) = plan.select(vec![action(3, 7, 0)], 3, 0, |_| 5_000);
+    assert_eq!(
+        (chosen.len(), held.over_budget, plan.spending()),
+        (0, 1, 10_000)
+    );
+    assert_eq!(sent(&mut plan, vec![action(3, 7, 0)], 2 + HOUR), [3]);
+    // What never landed costs nothing.
+    let mut expired = report(3, 0, Outcome::Expired);
+    expired.lamports = 0;
+    plan.report(&expired, 3 + HOUR);
+    assert_eq!(plan.spending(), 0);
+}
+
+#[test]
+fn keys_that_are_no_longer_due_are_forgotten() {
+    let mut plan = Plan::new(LIMITS);
+    sent(&mut plan, vec![action(1, 9, 0)], 0);
+    plan.report(&report(1, 0, Outcome::Landed), 1);
+    assert!(sent(&mut plan, Vec::new(), 2).is_empty());
+    assert_eq!(plan.keys(), 1);
+    assert!(sent(&mut plan, Vec::new(), 20_000).is_empty());
+    assert_eq!(plan.keys(), 0);
+}

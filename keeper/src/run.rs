@@ -1,0 +1,295 @@
+//! The loop that joins the parts: events into the mirror, decisions out of it, transactions on their way and
+//! their outcomes back. One task owns mirror and plan, so nothing in them is ever seen half done.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{bail, Result};
+use solana_pubkey::Pubkey;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tracing::{debug, info, warn};
+
+use crate::decide::{self, Roles};
+use crate::execute::{Executed, Executor, Outcome};
+use crate::ledger::Ledger;
+use crate::metrics::Metrics;
+use crate::mirror::{Applied, ChainClock, Mirror, Sync};
+use crate::plan::Plan;
+use crate::sources::{Event, Request, Source};
+
+/// Events that wait for the mirror; a stream that does not fit leads to a snapshot.
+pub const EVENTS_MAX: usize = 16_384;
+/// Requests that wait for the source.
+pub const REQUESTS_MAX: usize = 1_024;
+/// Events that are taken before the next decision.
+const EVENTS_A_TURN: usize = 2_048;
+/// Longest that transactions under way are waited for at the end.
+const DRAIN: Duration = Duration::from_secs(30);
+/// Between two looks at the balance.
+const BALANCE: Duration = Duration::from_secs(30);
+
+/// What the loop is made of.
+#[derive(Debug)]
+pub struct Parts {
+    pub mirror: Mirror,
+    pub roles: Roles,
+    pub plan: Plan,
+    pub executor: Arc<Executor>,
+    pub ledger: Ledger,
+    pub metrics: Arc<Metrics>,
+    pub requests: mpsc::Sender<Request>,
+    /// Least time between two decisions.
+    pub decide: Duration,
+    pub low_balance: u64,
+    /// One decision, its outcomes, and the end.
+    pub once: bool,
+}
+
+struct Loop {
+    parts: Parts,
+    clock: Option<ChainClock>,
+    running: JoinSet<Executed>,
+    /// Addresses to read again with the next request.
+    doubtful: BTreeSet<Pubkey>,
+    /// Numbers of the last request to read, and of the last that was answered.
+    asked: u64,
+    answered: u64,
+    resync: Option<Sync>,
+    decided: Option<Instant>,
+    balance_at: Option<Instant>,
+}
+
+/// Runs until `stop` turns true, then waits for what is under way.
+///
+/// # Errors
+/// When a source or the ledger ends: the process cannot go on without either.
+pub async fn run(
+    parts: Parts,
+    sources: Vec<Box<dyn Source>>,
+    mut stop: watch::Receiver<bool>,
+) -> Result<()> {
+    let (send, mut events) = mpsc::channel(EVENTS_MAX);
+    let mut streams = JoinSet::new();
+    for source in sources {
+        let (name, events) = (source.name(), send.clone());
+        streams.spawn(async move { (name, source.run(events).await) });
+    }
+    drop(send);
+    let mut ticks = tokio::time::interval(parts.decide);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut core = Loop {
+        parts,
+        clock: None,
+        running: JoinSet::new(),
+        doubtful: BTreeSet::new(),
+        asked: 0,
+        answered: 0,
+        resync: None,
+        decided: None,
+        balance_at: None,
+    };
+    info!("started");
+    while !*stop.borrow() {
+        tokio::select! {
+            changed = stop.changed() => if changed.is_err() { break },
+            Some(ended) = streams.join_next() => match ended {
+                Ok((name, error)) => bail!("the source {name} ended: {error:#}"),
+                Err(error) => bail!("a source failed: {error}"),
+            },
+            Some(executed) = core.running.join_next(), if !core.running.is_empty() => {
+                core.report(executed?)?;
+            }
+            event = events.recv() => match event {
+                Some(event) => {
+                    core.take(event);
+                    for _ in 0..EVENTS_A_TURN {
+                        let Ok(event) = events.try_recv() else { break };
+                        core.take(event);
+                    }
+                }
+                None => bail!("no source is left"),
+            },
+            _ = ticks.tick() => {}
+        }
+        if core.turn().await && core.parts.once {
+            break;
+        }
+    }
+    core.drain().await
+}
+
+impl Loop {
+    fn take(&mut self, event: Event) {
+        let (metrics, mirror) = (&self.parts.metrics, &mut self.parts.mirror);
+        match event {
+            Event::Update(update) => {
+                metrics.event("update");
+                if mirror.apply(&update) == Applied::Older {
+                    metrics.event("older");
+                    self.doubtful.insert(update.address);
+                }
+            }
+            Event::Snapshot(snapshot, sync) => {
+                metrics.event("snapshot");
+                mirror.sync(&snapshot, sync);
+                if sync == Sync::Replace {
+                    self.clock = None;
+                }
+            }
+            Event::Clock(clock) => {
+                let newer = self.clock.is_none_or(|held| clock.slot >= held.slot);
+                if newer {
+                    self.clock = Some(clock);
+                }
+            }
+            Event::Read(number) => self.answered = number,
+            Event::Gap(why) => {
+                metrics.event("gap");
+                debug!(why, "a snapshot is asked for");
+                self.resync.get_or_insert(Sync::Forward);
+            }
+        }
+    }
+
+    /// Asks the source for what is in doubt; what does not fit is asked for in the next turn.
+    fn ask(&mut self) {
+        if let Some(sync) = self.resync {
+            if self.parts.requests.try_send(Request::Resync(sync)).is_ok() {
+                self.resync = None;
+            }
+        }
+        if !self.doubtful.is_empty() {
+            let addresses: Vec<Pubkey> = self.doubtful.iter().copied().collect();
+            let request = Request::Read {
+                number: self.asked + 1,
+                slot: 0,
+                addresses,
+            };
+            if self.parts.requests.try_send(request).is_ok() {
+                self.asked += 1;
+                self.doubtful.clear();
+            }
+        }
+    }
+
+    /// One turn: asks, decides, sends. True when a decision was made.
+    async fn turn(&mut self) -> bool {
+        self.ask();
+        let Some(clock) = self.clock else {
+            return false;
+        };
+        let parts = &mut self.parts;
+        let due = self.decided.is_none_or(|at| at.elapsed() >= parts.decide);
+        if !due {
+            return false;
+        }
+        parts.metrics.mirror(&parts.mirror, clock.slot);
+        if !parts.mirror.is_filled() {
+            return false;
+        }
+        let begun = Instant::now();
+        let actions = decide::decide(&parts.mirror, &clock, &parts.roles);
+        let count = actions.len();
+        let elapsed = begun.elapsed();
+        self.decided = Some(Instant::now());
+        let executor = parts.executor.clone();
+        let (chosen, held) =
+            parts
+                .plan
+                .select(actions, parts.metrics.millis(), self.answered, |planned| {
+                    executor.cost(planned)
+                });
+        if held.over_budget != 0 {
+            warn!(actions = held.over_budget, "the hour's budget is spent");
+        }
+        parts.metrics.decided(count, &held, elapsed);
+        for planned in chosen {
+            let action = &planned.action;
+            debug!(
+                kind = action.key.kind.name(),
+                subject = %action.key.subject,
+                attempt = planned.attempt,
+                age_ms = planned.age,
+                "sending"
+            );
+            let executor = executor.clone();
+            self.running
+                .spawn(async move { executor.execute(planned).await });
+        }
+        parts
+            .metrics
+            .plan(parts.plan.in_flight(), parts.plan.spending());
+        self.watch_balance().await;
+        true
+    }
+
+    async fn watch_balance(&mut self) {
+        if self.balance_at.is_some_and(|at| at.elapsed() < BALANCE) {
+            return;
+        }
+        self.balance_at = Some(Instant::now());
+        if let Some(lamports) = self.parts.executor.balance().await {
+            self.parts.metrics.balance(lamports);
+            if lamports < self.parts.low_balance {
+                warn!(lamports, "the paying key's balance is low");
+            }
+        }
+    }
+
+    fn report(&mut self, mut executed: Executed) -> Result<()> {
+        let report = &executed.report;
+        let (kind, subject) = (report.key.kind.name(), report.key.subject);
+        let (outcome, detail) = (report.outcome.name(), report.outcome.detail());
+        let elapsed_ms = u64::try_from(executed.elapsed.as_millis()).unwrap_or(u64::MAX);
+        match &report.outcome {
+            Outcome::Landed => {
+                let signature = executed.signature.unwrap_or_default();
+                info!(kind, %subject, %signature, slot = report.slot, elapsed_ms, "landed");
+            }
+            Outcome::Permanent(_) => warn!(kind, %subject, outcome, detail, "not done"),
+            _ => info!(kind, %subject, outcome, detail, elapsed_ms, "not done"),
+        }
+        // What it wrote, or what refused it, is read again before the same is decided anew.
+        if !executed.written.is_empty() && report.outcome != Outcome::Simulated {
+            let request = Request::Read {
+                number: self.asked + 1,
+                slot: report.slot,
+                addresses: std::mem::take(&mut executed.written),
+            };
+            if self.parts.requests.try_send(request).is_ok() {
+                self.asked += 1;
+                executed.report.read = self.asked;
+            } else {
+                self.resync.get_or_insert(Sync::Forward);
+            }
+        }
+        self.parts
+            .plan
+            .report(&executed.report, self.parts.metrics.millis());
+        let recorded = self.parts.ledger.record(&executed)?;
+        self.parts.metrics.executed(&executed, recorded);
+        Ok(())
+    }
+
+    /// Waits for what is under way, so that nothing that was sent goes unwatched.
+    async fn drain(mut self) -> Result<()> {
+        info!(in_flight = self.running.len(), "stopping");
+        let deadline = Instant::now() + DRAIN;
+        while !self.running.is_empty() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match tokio::time::timeout(left, self.running.join_next()).await {
+                Ok(Some(executed)) => self.report(executed?)?,
+                Ok(None) => break,
+                Err(_) => {
+                    warn!(in_flight = self.running.len(), "left unwatched");
+                    break;
+                }
+            }
+        }
+        self.parts.ledger.close()?;
+        info!("stopped");
+        Ok(())
+    }
+}

@@ -1,0 +1,264 @@
+//! From the configuration to the parts of a running keeper.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{anyhow, Context, Result};
+use plimsoll_client::accounts;
+use plimsoll_client::addresses::LOCALNET_PROGRAM_ID;
+use plimsoll_client::{ExchangeAddresses, MarketView};
+use solana_client::nonblocking::rpc_client::RpcClient;
+use solana_keypair::{read_keypair_file, Keypair};
+use solana_pubkey::Pubkey;
+use solana_signer::Signer as _;
+use tokio::sync::mpsc;
+use tracing::warn;
+
+use crate::config::KeeperConfig;
+use crate::decide::{Credit, Desk, Marks, Roles, Settler};
+use crate::execute::{Executor, FeePolicy};
+use crate::ledger::Ledger;
+use crate::marks::MarketFeeds;
+use crate::metrics::{Metrics, Readiness};
+use crate::mirror::Mirror;
+use crate::plan::{Limits, Plan};
+use crate::run::{Parts, REQUESTS_MAX};
+use crate::sources::{
+    Endpoint, Endpoints, Polling, PollingConfig, ProgramReader, Source, Stream, StreamConfig,
+};
+
+/// Tries at start before the keeper gives up on its endpoints.
+const TRIES: u32 = 20;
+const TRY_AGAIN: Duration = Duration::from_millis(500);
+
+fn key(path: &std::path::Path) -> Result<Keypair> {
+    read_keypair_file(path)
+        .map_err(|error| anyhow!("cannot read the key pair {}: {error}", path.display()))
+}
+
+fn parsed(text: &str, what: &str) -> Result<Pubkey> {
+    text.parse().with_context(|| format!("{what} {text}"))
+}
+
+/// Markets with their price accounts.
+fn markets(config: &KeeperConfig) -> Result<Vec<MarketFeeds>> {
+    let markets = config.markets.iter().map(|market| {
+        let feeds = market.feeds.iter().map(|feed| parsed(feed, "feed"));
+        Ok(MarketFeeds {
+            market: parsed(&market.address, "market")?,
+            feeds: feeds.collect::<Result<_>>()?,
+        })
+    });
+    markets.collect()
+}
+
+/// The exchange that is named, or that of the first market.
+async fn resolve(config: &KeeperConfig, endpoints: &Endpoints) -> Result<ExchangeAddresses> {
+    let program = match &config.program {
+        Some(program) => parsed(program, "program")?,
+        None => LOCALNET_PROGRAM_ID,
+    };
+    let mut last = anyhow!("no try");
+    for _ in 0..TRIES {
+        let (index, rpc) = endpoints.current();
+        match addresses(config, program, rpc).await {
+            Ok(addresses) => return Ok(addresses),
+            Err(error) => {
+                endpoints.failed(index);
+                last = error;
+            }
+        }
+        tokio::time::sleep(TRY_AGAIN).await;
+    }
+    Err(last)
+}
+
+async fn addresses(
+    config: &KeeperConfig,
+    program: Pubkey,
+    rpc: &RpcClient,
+) -> Result<ExchangeAddresses> {
+    let exchange = match (&config.exchange, config.markets.first()) {
+        (Some(exchange), _) => parsed(exchange, "exchange")?,
+        (None, Some(market)) => {
+            let address = parsed(&market.address, "market")?;
+            let data = rpc.get_account_data(&address).await;
+            let data = data.with_context(|| format!("market {address}"))?;
+            Pubkey::from(MarketView::decode(&data)?.header.exchange)
+        }
+        (None, None) => return Err(anyhow!("no exchange is named")),
+    };
+    let data = rpc.get_account_data(&exchange).await;
+    let state = accounts::exchange(&data.with_context(|| format!("exchange {exchange}"))?)?;
+    Ok(ExchangeAddresses {
+        program,
+        exchange,
+        default_fund: Pubkey::from(state.default_fund),
+        custody_authority: Pubkey::from(state.custody_authority),
+        collateral_mint: Pubkey::from(state.collateral_mint),
+        token_program: Pubkey::from(state.token_program),
+    })
+}
+
+fn roles(
+    config: &KeeperConfig,
+    addresses: &ExchangeAddresses,
+    markets: &[MarketFeeds],
+    (payer, desk): (Pubkey, Option<Pubkey>),
+) -> Result<Roles> {
+    let on = &config.roles;
+    let beneficiary = match &config.beneficiary {
+        Some(beneficiary) => parsed(beneficiary, "beneficiary")?,
+        None => addresses.margin_account(&payer, 0),
+    };
+    let desk = match (&config.desk, desk) {
+        (Some(desk), Some(trader)) => Some(Desk {
+            margin_account: parsed(&desk.margin_account, "desk.margin_account")?,
+            trader,
+            discount_ppm: desk.discount_ppm,
+        }),
+        _ => None,
+    };
+    Ok(Roles {
+        marks: on.marks.then(|| Marks {
+            markets: markets.to_vec(),
+            seconds_max: config.marks.seconds_max,
+        }),
+        sentinel: on.sentinel,
+        liquidator: on.liquidator,
+        desk,
+        credit: on.credit.then_some(Credit {
+            value_queued_seconds: config.credit.value_queued_seconds,
+            value_seconds: config.credit.value_seconds,
+            accrue_seconds: config.credit.accrue_seconds,
+        }),
+        deleverager: on.deleverager,
+        settler: on.settler.then_some(Settler {
+            settle_min: config.settler.settle_min,
+            sweep_min: config.settler.sweep_min,
+        }),
+        janitor: on.janitor,
+        payer,
+        beneficiary: Some(beneficiary),
+    })
+}
+
+/// What a run needs.
+#[derive(Debug)]
+pub struct Assembled {
+    pub parts: Parts,
+    pub polling: Polling,
+    pub stream: Option<Stream>,
+    pub readiness: Readiness,
+}
+
+impl Assembled {
+    /// Parts and sources, ready for [`crate::run::run`].
+    pub fn split(self) -> (Parts, Vec<Box<dyn Source>>) {
+        let mut sources: Vec<Box<dyn Source>> = vec![Box::new(self.polling)];
+        if let Some(stream) = self.stream {
+            sources.push(Box::new(stream));
+        }
+        (self.parts, sources)
+    }
+}
+
+/// Reads keys, asks for the exchange, opens the ledger.
+///
+/// # Errors
+/// What is wrong with a key file, the endpoints or the ledger, in a sentence.
+pub async fn assemble(config: &KeeperConfig, dry_run: bool, once: bool) -> Result<Assembled> {
+    let payer = key(&config.keypair)?;
+    let desk_key = config.desk.as_ref().map(|desk| key(&desk.keypair));
+    let desk_key = desk_key.transpose()?;
+    let endpoints = config.endpoints.iter().map(|endpoint| Endpoint {
+        rpc: endpoint.rpc.clone(),
+        ws: endpoint.ws.clone(),
+    });
+    let endpoints = Endpoints::new(endpoints.collect(), config.sources.slot_lag_max)?;
+    let endpoints = Arc::new(endpoints);
+    endpoints.probe().await;
+    let addresses = resolve(config, &endpoints).await?;
+    let markets = markets(config)?;
+    let signers = (payer.pubkey(), desk_key.as_ref().map(Keypair::pubkey));
+    let roles = roles(config, &addresses, &markets, signers)?;
+    warn_without_beneficiary(&endpoints, &roles).await;
+    let feeds = markets
+        .iter()
+        .flat_map(|market| market.feeds.iter().copied());
+    let feeds: std::collections::BTreeSet<Pubkey> = feeds.collect();
+    let (requests, asked) = mpsc::channel(REQUESTS_MAX);
+    let polling = Polling {
+        endpoints: endpoints.clone(),
+        reader: ProgramReader {
+            addresses,
+            markets: markets.iter().map(|market| market.market).collect(),
+        },
+        feeds: feeds.iter().copied().collect(),
+        config: PollingConfig {
+            pulse: Duration::from_millis(config.sources.pulse_ms),
+            resync: Duration::from_millis(config.sources.resync_ms),
+        },
+        requests: asked,
+    };
+    let streamed = config
+        .endpoints
+        .iter()
+        .any(|endpoint| endpoint.ws.is_some());
+    let stream = (streamed && !once).then(|| Stream {
+        endpoints: endpoints.clone(),
+        program: addresses.program,
+        config: StreamConfig {
+            silent: Duration::from_secs(config.sources.silent_seconds),
+            slot_gap_max: config.sources.slot_gap_max,
+        },
+    });
+    let fees = FeePolicy {
+        base: config.fees.base,
+        cap: config.fees.cap,
+    };
+    let parts = Parts {
+        mirror: Mirror::new(addresses, feeds),
+        roles,
+        plan: Plan::new(Limits {
+            in_flight: config.plan.in_flight,
+            queue: config.plan.queue,
+            backoff_min: config.plan.backoff_min_ms,
+            backoff_max: config.plan.backoff_max_ms,
+            lamports_an_hour: config.plan.lamports_an_hour,
+        }),
+        executor: Arc::new(Executor::new(endpoints, payer, desk_key, fees, dry_run)),
+        ledger: Ledger::open(&config.ledger)?,
+        metrics: Arc::new(Metrics::new()?),
+        requests,
+        decide: Duration::from_millis(config.plan.decide_ms),
+        low_balance: config.low_balance_lamports,
+        once,
+    };
+    Ok(Assembled {
+        parts,
+        polling,
+        stream,
+        readiness: Readiness {
+            lag_slots_max: config.http.lag_slots_max,
+            unchanged_max: Duration::from_secs(config.http.unchanged_seconds),
+        },
+    })
+}
+
+/// The steps that reimburse their caller need an account to reimburse.
+async fn warn_without_beneficiary(endpoints: &Endpoints, roles: &Roles) {
+    let Some(beneficiary) = roles.beneficiary else {
+        return;
+    };
+    let (_, rpc) = endpoints.current();
+    let found = rpc.get_account_data(&beneficiary).await;
+    let is_one = found.is_ok_and(|data| accounts::margin_account(&data).is_ok());
+    if (roles.liquidator || roles.deleverager || roles.sentinel) && !is_one {
+        warn!(
+            %beneficiary,
+            "no margin account to be reimbursed: nothing is liquidated or torn up until there is one \
+             (`plimsoll account create` with the keeper's key, or `beneficiary` in the configuration)"
+        );
+    }
+}
