@@ -24,7 +24,7 @@ pub struct Band {
 
 impl Band {
     /// Every tick: a market that has seen no price has no band.
-    const ALL: Self = Self {
+    pub(crate) const ALL: Self = Self {
         lowest: 0,
         highest: u64::MAX,
     };
@@ -90,11 +90,31 @@ impl Band {
     }
 }
 
-/// Whether a trade of `lots` outside the band, the order's earlier fills included, stops matching: its
-/// volume in the window qualifies, and a halt may start. Else it prints; there is no price limit.
+/// What an order does that reaches a price outside the band.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// It stops before that print: its volume in the window qualifies, and a halt may start.
+    Stops,
+    /// It prints: its volume, its earlier fills included, does not qualify yet.
+    Prints,
+    /// Whatever its volume, no halt may start now: it may go to any price.
+    Anywhere,
+}
+
+/// Which of these, for a trade of `lots`, the order's earlier fills included. There is no price limit.
 #[cold]
 #[inline(never)]
-pub fn stops(header: &MarketHeader, lots: u64, now: i64) -> bool {
+pub fn reach(header: &MarketHeader, lots: u64, now: i64) -> Reach {
+    if !halt::may_trip(header, Cause::Trade, now) {
+        Reach::Anywhere
+    } else if stops(header, lots, now) {
+        Reach::Stops
+    } else {
+        Reach::Prints
+    }
+}
+
+fn stops(header: &MarketHeader, lots: u64, now: i64) -> bool {
     let widths = Widths::of(&header.params);
     let volume = header.windows.volume(widths, now).saturating_add(lots);
     let share = if index_moved(header, widths, now) {
@@ -102,7 +122,7 @@ pub fn stops(header: &MarketHeader, lots: u64, now: i64) -> bool {
     } else {
         header.params.trip_volume_alone_ppm
     };
-    qualifies(header, volume, share) && halt::may_trip(header, Cause::Trade, now)
+    qualifies(header, volume, share)
 }
 
 /// Whether a volume, lots of the short window, is at least `share_ppm` of open interest and the market's

@@ -9,7 +9,7 @@ use crate::math;
 use crate::position;
 use crate::state::{Order, OrderSide, Seat, NIL};
 use crate::units::{BaseLots, Ticks};
-use crate::velocity::{self, Band};
+use crate::velocity::{self, Band, Reach};
 use crate::Env;
 
 /// Most resting orders that one order may touch.
@@ -378,9 +378,14 @@ fn fill(
     };
     if !band.holds(resting.price) {
         let volume = plan.filled_lots.saturating_add(lots);
-        if velocity::stops(header, volume, env.now) {
-            plan.stop = StopReason::Band;
-            return Ok(false);
+        match velocity::reach(header, volume, env.now) {
+            Reach::Stops => {
+                plan.stop = StopReason::Band;
+                return Ok(false);
+            }
+            Reach::Prints => {}
+            // No more looks for the rest of the order.
+            Reach::Anywhere => *band = Band::ALL,
         }
     }
     let cash = header
