@@ -120,7 +120,7 @@ fn lengths() -> impl Strategy<Value = MarketParams> {
         MarketParams {
             call_seconds: call,
             call_seconds_max: (call + more).min(30),
-            freeze_seconds: freeze,
+            freeze_seconds: freeze.min(call - 1),
             resolve_seconds: resolve,
             ..roomy()
         }
