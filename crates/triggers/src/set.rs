@@ -2,9 +2,11 @@
 //!
 //! A sorted run, nearest last, with a heap in front of it that takes what is pushed and is merged into the run
 //! when it has grown to a quarter of it. Taking what a tick has reached is then a walk over contiguous memory,
-//! where a heap or a tree of the same size would miss the cache at every level. Removal is lazy: what is pushed
-//! is never searched for again. A leg knows the key of the one entry that speaks for it, and an entry that no
-//! longer does is dropped when it comes to the front or when the set is compacted.
+//! where a heap or a tree of the same size misses the cache at every level: in the benchmark's crash ticks a
+//! `BinaryHeap` in its place took 1.5 times and a `BTreeSet` four times the processor time, on a busy machine.
+//!
+//! Removal is lazy: what is pushed is never searched for again. A leg knows the key of the one entry that speaks
+//! for it, and an entry that no longer does is dropped when it comes to the front or when the set is compacted.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

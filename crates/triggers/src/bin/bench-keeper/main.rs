@@ -2,6 +2,7 @@
 //! Prints a table, and writes the figures as JSON where `--out` says.
 
 mod population;
+mod times;
 
 use std::fmt::Write as _;
 use std::time::Instant;
@@ -9,8 +10,11 @@ use std::time::Instant;
 use plimsoll_engine::book::arena::MarketRef;
 use plimsoll_engine::math;
 use plimsoll_engine::units::PriceQ32;
-use plimsoll_triggers::{AccountId, Crossing, IndexError, MarkUpdate, MarketId, TriggerIndex};
+use plimsoll_triggers::{
+    AccountId, Counters, Crossing, IndexError, MarkUpdate, MarketId, TriggerIndex,
+};
 use population::{Population, Random, NOW};
+use times::{busy_ns, load_average, Depth, Times};
 
 const SEED: u64 = 20_251_010;
 /// Calm ticks: one market each. Every second of 32 of them one market's funding is charged, too.
@@ -30,35 +34,6 @@ struct Bench {
     now: i64,
     crossings: Vec<Crossing>,
     missed: usize,
-}
-
-/// Crash ticks after the same number of others.
-#[derive(Default)]
-struct Depth {
-    assessed: u64,
-    crossed: u64,
-    wall: Times,
-    cpu: Times,
-}
-
-#[derive(Default)]
-struct Times(Vec<u64>);
-
-impl Times {
-    fn push(&mut self, since: Instant) {
-        self.0.push(since.elapsed().as_nanos() as u64);
-    }
-
-    fn percentile(&mut self, percent: f64) -> u64 {
-        self.0.sort_unstable();
-        let last = self.0.len().saturating_sub(1);
-        let at = (last as f64 * percent / 100.0).ceil() as usize;
-        self.0.get(at).copied().unwrap_or(0)
-    }
-
-    fn mean(&self) -> u64 {
-        self.0.iter().sum::<u64>() / (self.0.len() as u64).max(1)
-    }
 }
 
 fn view(header: &plimsoll_engine::state::MarketHeader) -> MarketRef<'_> {
@@ -150,38 +125,189 @@ impl Bench {
     }
 }
 
-/// Nanoseconds that this thread has run, which a busy machine does not lengthen as it does wall time.
-#[cfg(target_os = "linux")]
-fn busy_ns() -> u64 {
-    #[repr(C)]
-    struct Timespec {
-        seconds: std::ffi::c_long,
-        nanoseconds: std::ffi::c_long,
-    }
-    extern "C" {
-        fn clock_gettime(clock: std::ffi::c_int, time: *mut Timespec) -> std::ffi::c_int;
-    }
-    const THREAD_CPUTIME: std::ffi::c_int = 3;
-    let mut time = Timespec {
-        seconds: 0,
-        nanoseconds: 0,
-    };
-    // SAFETY: the clock exists on Linux, and `time` is a valid place for what it tells.
-    unsafe { clock_gettime(THREAD_CPUTIME, &raw mut time) };
-    time.seconds as u64 * 1_000_000_000 + time.nanoseconds as u64
+/// What the phases measured.
+#[derive(Default)]
+struct Measured {
+    cold_start_ms: u64,
+    bytes_at_start: u64,
+    past_at_start: u64,
+    calm: Times,
+    funding: Times,
+    calm_did: Counters,
+    crash: Times,
+    crash_cpu: Times,
+    crash_did: Counters,
+    crash_assessed_max: u64,
+    by_depth: [Depth; CASCADE_TICKS],
+    rebound: Times,
+    account_update: Times,
+    rescan_calm: Times,
+    rescan_crash: Times,
 }
 
-#[cfg(not(target_os = "linux"))]
-fn busy_ns() -> u64 {
-    0
+const fn since(after: Counters, before: Counters) -> Counters {
+    Counters {
+        assessments: after.assessments - before.assessments,
+        crossings: after.crossings - before.crossings,
+    }
 }
 
-fn load_average() -> f64 {
-    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let first = text.split_whitespace().next();
-    first
-        .and_then(|first| first.parse().ok())
-        .unwrap_or(f64::NAN)
+impl Bench {
+    /// From what a mirror has to an index that answers.
+    fn cold_start(population: Population, measured: &mut Measured) -> Result<Self, IndexError> {
+        let accounts = population.accounts.len();
+        let start = Instant::now();
+        let mut index = TriggerIndex::with_capacity(accounts, population.legs);
+        let mut crossings = Vec::new();
+        for header in &population.headers {
+            index.add_market(&view(header), NOW)?;
+        }
+        for account in &population.accounts {
+            index.insert_account(&account.state(), NOW, &mut crossings)?;
+        }
+        measured.cold_start_ms = start.elapsed().as_millis() as u64;
+        measured.bytes_at_start = (index.heap_bytes() / accounts) as u64;
+        measured.past_at_start = crossings.len() as u64;
+        crossings.clear();
+        Ok(Self {
+            population,
+            index,
+            random: Random(SEED + 1),
+            now: NOW,
+            crossings,
+            missed: 0,
+        })
+    }
+
+    fn calm(&mut self, measured: &mut Measured) -> Result<(), IndexError> {
+        let markets = self.population.headers.len();
+        let before = self.index.counters();
+        for tick in 0..CALM_TICKS {
+            measured.calm.0.push(self.calm_tick(tick)?);
+            if tick % markets == markets - 1 {
+                let taken = self.funding(tick / markets % markets)?;
+                measured.funding.0.push(taken);
+            }
+            if tick % (CALM_TICKS / CALM_RESCANS) == 0 {
+                let taken = self.rescan();
+                measured.rescan_calm.0.push(taken);
+            }
+        }
+        measured.calm_did = since(self.index.counters(), before);
+        self.crossings.clear();
+        Ok(())
+    }
+
+    fn cascades(&mut self, measured: &mut Measured) -> Result<(), IndexError> {
+        for _ in 0..CASCADES {
+            self.fund_everybody()?;
+            for depth in &mut measured.by_depth {
+                let before = self.index.counters();
+                let (wall, busy) = self.everywhere(-0.01)?;
+                let did = since(self.index.counters(), before);
+                measured.crash.0.push(wall);
+                measured.crash_cpu.0.push(busy);
+                measured.crash_did.assessments += did.assessments;
+                measured.crash_did.crossings += did.crossings;
+                let most = measured.crash_assessed_max.max(did.assessments);
+                measured.crash_assessed_max = most;
+                depth.assessed += did.assessments;
+                depth.crossed += did.crossings;
+                depth.wall.0.push(wall);
+                depth.cpu.0.push(busy);
+                self.now += 1;
+            }
+            let taken = self.rescan();
+            measured.rescan_crash.0.push(taken);
+            for _ in 0..CASCADE_TICKS {
+                let (wall, _) = self.everywhere(1.0 / 0.99 - 1.0)?;
+                measured.rebound.0.push(wall);
+                self.now += 1;
+            }
+            let taken = self.rescan();
+            measured.rescan_crash.0.push(taken);
+        }
+        Ok(())
+    }
+
+    /// Deposits of a hundredth.
+    fn account_updates(&mut self, measured: &mut Measured) -> Result<(), IndexError> {
+        for _ in 0..ACCOUNT_UPDATES {
+            let id = self.random.index(self.population.accounts.len());
+            let account = &mut self.population.accounts[id];
+            account.cash.collateral += account.cash.collateral / 100;
+            let (id, state) = (AccountId(id as u32), account.state());
+            let start = Instant::now();
+            self.index
+                .update_account(id, &state, self.now, &mut self.crossings)?;
+            measured.account_update.push(start);
+        }
+        self.crossings.clear();
+        self.rescan();
+        Ok(())
+    }
+
+    fn figures(&self, measured: &mut Measured) -> Vec<(&'static str, u64)> {
+        let accounts = self.index.accounts();
+        let ticks = measured.calm.0.len() + measured.crash.0.len();
+        let rescan_crash = &mut measured.rescan_crash;
+        vec![
+            ("accounts", accounts as u64),
+            ("markets", self.index.markets() as u64),
+            ("legs", self.population.legs as u64),
+            ("ticks", ticks as u64),
+            ("calm_p50_ns", measured.calm.percentile(50.0)),
+            ("calm_p99_ns", measured.calm.percentile(99.0)),
+            ("calm_max_ns", measured.calm.percentile(100.0)),
+            ("calm_mean_ns", measured.calm.mean()),
+            ("funding_p50_ns", measured.funding.percentile(50.0)),
+            ("funding_p99_ns", measured.funding.percentile(99.0)),
+            ("crash_p50_ns", measured.crash.percentile(50.0)),
+            ("crash_p99_ns", measured.crash.percentile(99.0)),
+            ("crash_max_ns", measured.crash.percentile(100.0)),
+            ("crash_cpu_p50_ns", measured.crash_cpu.percentile(50.0)),
+            ("crash_cpu_p99_ns", measured.crash_cpu.percentile(99.0)),
+            ("rebound_p99_ns", measured.rebound.percentile(99.0)),
+            (
+                "account_update_p50_ns",
+                measured.account_update.percentile(50.0),
+            ),
+            (
+                "account_update_p99_ns",
+                measured.account_update.percentile(99.0),
+            ),
+            ("rescan_calm_p50_ns", measured.rescan_calm.percentile(50.0)),
+            ("rescan_calm_p99_ns", measured.rescan_calm.percentile(99.0)),
+            ("rescan_crash_p50_ns", rescan_crash.percentile(50.0)),
+            ("rescan_crash_p99_ns", rescan_crash.percentile(99.0)),
+            ("missed", self.missed as u64),
+            ("calm_assessed", measured.calm_did.assessments),
+            ("calm_crossed", measured.calm_did.crossings),
+            ("crash_assessed", measured.crash_did.assessments),
+            ("crash_crossed", measured.crash_did.crossings),
+            ("crash_assessed_max", measured.crash_assessed_max),
+            ("past_threshold_at_start", measured.past_at_start),
+            ("cold_start_ms", measured.cold_start_ms),
+            ("bytes_per_account_at_start", measured.bytes_at_start),
+            (
+                "bytes_per_account",
+                (self.index.heap_bytes() / accounts) as u64,
+            ),
+        ]
+    }
+}
+
+fn print_depths(by_depth: &mut [Depth]) {
+    println!(
+        "\ncrash ticks by depth: assessed and crossed (mean), wall and processor time (median, us)"
+    );
+    for (depth, ticks) in (1..).zip(by_depth) {
+        let (wall, cpu) = (ticks.wall.percentile(50.0), ticks.cpu.percentile(50.0));
+        let (wall, cpu) = (wall / 1_000, cpu / 1_000);
+        let count = CASCADES as u64;
+        let (assessed, crossed) = (ticks.assessed / count, ticks.crossed / count);
+        println!("-{depth:>2}% {assessed:>8} {crossed:>8} {wall:>9} {cpu:>9}");
+    }
 }
 
 fn main() -> Anyhow<()> {
@@ -196,155 +322,18 @@ fn main() -> Anyhow<()> {
         }
     }
     let load_before = load_average();
-    let population = Population::new(SEED, accounts, 32);
-    let (legs, markets) = (population.legs, population.headers.len());
+    let mut measured = Measured::default();
+    let mut bench = Bench::cold_start(Population::new(SEED, accounts, 32), &mut measured)?;
+    bench.calm(&mut measured)?;
+    bench.cascades(&mut measured)?;
+    bench.account_updates(&mut measured)?;
 
-    let start = Instant::now();
-    let mut index = TriggerIndex::with_capacity(accounts, legs);
-    let mut crossings = Vec::new();
-    for header in &population.headers {
-        index.add_market(&view(header), NOW)?;
-    }
-    for account in &population.accounts {
-        index.insert_account(&account.state(), NOW, &mut crossings)?;
-    }
-    let cold_start_ms = start.elapsed().as_millis() as u64;
-    let bytes_at_start = index.heap_bytes() / accounts;
-    let past_at_start = crossings.len();
-    crossings.clear();
-
-    let mut bench = Bench {
-        population,
-        index,
-        random: Random(SEED + 1),
-        now: NOW,
-        crossings,
-        missed: 0,
-    };
-    let (mut calm, mut funding, mut crash, mut crash_cpu, mut rebound) = (
-        Times::default(),
-        Times::default(),
-        Times::default(),
-        Times::default(),
-        Times::default(),
-    );
-    let (mut rescan_calm, mut rescan_crash) = (Times::default(), Times::default());
-
-    let before = bench.index.counters();
-    for tick in 0..CALM_TICKS {
-        calm.0.push(bench.calm_tick(tick)?);
-        if tick % 32 == 31 {
-            let taken = bench.funding(tick / 32 % markets)?;
-            funding.0.push(taken);
-        }
-        if tick % (CALM_TICKS / CALM_RESCANS) == 0 {
-            rescan_calm.0.push(bench.rescan());
-        }
-    }
-    let calm_counters = bench.index.counters();
-    let calm_assessed = calm_counters.assessments - before.assessments;
-    let calm_crossed = calm_counters.crossings - before.crossings;
-    bench.crossings.clear();
-
-    let (mut crash_assessed, mut crash_crossed) = (0, 0);
-    let mut most_assessed = 0;
-    let mut by_depth: [Depth; CASCADE_TICKS] = Default::default();
-    for _ in 0..CASCADES {
-        bench.fund_everybody()?;
-        for depth in &mut by_depth {
-            let before = bench.index.counters();
-            let (wall, busy) = bench.everywhere(-0.01)?;
-            crash.0.push(wall);
-            crash_cpu.0.push(busy);
-            let after = bench.index.counters();
-            crash_assessed += after.assessments - before.assessments;
-            crash_crossed += after.crossings - before.crossings;
-            most_assessed = most_assessed.max(after.assessments - before.assessments);
-            depth.assessed += after.assessments - before.assessments;
-            depth.crossed += after.crossings - before.crossings;
-            depth.wall.0.push(wall);
-            depth.cpu.0.push(busy);
-            bench.now += 1;
-        }
-        rescan_crash.0.push(bench.rescan());
-        for _ in 0..CASCADE_TICKS {
-            let (wall, _) = bench.everywhere(1.0 / 0.99 - 1.0)?;
-            rebound.0.push(wall);
-            bench.now += 1;
-        }
-        rescan_crash.0.push(bench.rescan());
-    }
-
-    let mut account_update = Times::default();
-    for _ in 0..ACCOUNT_UPDATES {
-        let id = bench.random.index(accounts);
-        let account = &mut bench.population.accounts[id];
-        account.cash.collateral += account.cash.collateral / 100;
-        let start = Instant::now();
-        bench.index.update_account(
-            AccountId(id as u32),
-            &account.state(),
-            bench.now,
-            &mut bench.crossings,
-        )?;
-        account_update.push(start);
-    }
-    bench.rescan();
-    let bytes = bench.index.heap_bytes() / accounts;
-
-    let figures: Vec<(&str, u64)> = vec![
-        ("accounts", accounts as u64),
-        ("markets", markets as u64),
-        ("legs", legs as u64),
-        ("ticks", (calm.0.len() + crash.0.len()) as u64),
-        ("calm_p50_ns", calm.percentile(50.0)),
-        ("calm_p99_ns", calm.percentile(99.0)),
-        ("calm_max_ns", calm.percentile(100.0)),
-        ("calm_mean_ns", calm.mean()),
-        ("funding_p50_ns", funding.percentile(50.0)),
-        ("funding_p99_ns", funding.percentile(99.0)),
-        ("crash_p50_ns", crash.percentile(50.0)),
-        ("crash_p99_ns", crash.percentile(99.0)),
-        ("crash_max_ns", crash.percentile(100.0)),
-        ("crash_cpu_p50_ns", crash_cpu.percentile(50.0)),
-        ("crash_cpu_p99_ns", crash_cpu.percentile(99.0)),
-        ("rebound_p99_ns", rebound.percentile(99.0)),
-        ("account_update_p50_ns", account_update.percentile(50.0)),
-        ("account_update_p99_ns", account_update.percentile(99.0)),
-        ("rescan_calm_p50_ns", rescan_calm.percentile(50.0)),
-        ("rescan_calm_p99_ns", rescan_calm.percentile(99.0)),
-        ("rescan_crash_p50_ns", rescan_crash.percentile(50.0)),
-        ("rescan_crash_p99_ns", rescan_crash.percentile(99.0)),
-        ("missed", bench.missed as u64),
-        ("calm_assessed", calm_assessed),
-        ("calm_crossed", calm_crossed),
-        ("crash_assessed", crash_assessed),
-        ("crash_crossed", crash_crossed),
-        ("crash_assessed_max", most_assessed),
-        ("past_threshold_at_start", past_at_start as u64),
-        ("cold_start_ms", cold_start_ms),
-        ("bytes_per_account_at_start", bytes_at_start as u64),
-        ("bytes_per_account", bytes as u64),
-    ];
     let mut json = String::from("{\n");
-    for (name, value) in &figures {
+    for (name, value) in bench.figures(&mut measured) {
         println!("{name:<28} {value:>14}");
         writeln!(json, "  \"{name}\": {value},")?;
     }
-    println!(
-        "\ncrash ticks by depth: assessed, crossed (mean), wall and processor time (median, us)"
-    );
-    for (depth, ticks) in (1..).zip(&mut by_depth) {
-        let times = (ticks.wall.percentile(50.0), ticks.cpu.percentile(50.0));
-        let count = CASCADES as u64;
-        println!(
-            "-{depth:>2}% {:>8} {:>8} {:>9} {:>9}",
-            ticks.assessed / count,
-            ticks.crossed / count,
-            times.0 / 1_000,
-            times.1 / 1_000
-        );
-    }
+    print_depths(&mut measured.by_depth);
     let load_after = load_average();
     println!("load average: {load_before} before, {load_after} after");
     writeln!(json, "  \"load_before\": {load_before},")?;
