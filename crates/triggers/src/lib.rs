@@ -59,6 +59,22 @@
 //! log-uniform from 1 to 18; 2% with a line, 0.2% with drawn credit. It runs 200,000 calm ticks of one market
 //! each, with funding, then ten times ten falls of all markets by 1% at once, each ten from that spread of
 //! leverage, and checks the standing of every account by a full rescan 71 times.
+//!
+//! With 1,000,000 accounts and 2,049,271 legs, one thread pinned to one of two cores of an AMD EPYC that had a load
+//! of 6 from elsewhere (`taskset -c 1 make bench-keeper`):
+//!
+//! | | p50 | p99 | full rescan, p50 |
+//! |---|---|---|---|
+//! | calm tick | 0.07 µs | 8.2 µs | 118 ms |
+//! | crash tick, wall time | 74 ms | 218 ms | 152 ms |
+//! | crash tick, processor time | 47 ms | 98 ms | |
+//! | account update | 1.0 µs | 3.0 µs | |
+//!
+//! Nobody was missed; the cold start took 0.8 s; memory is 206 bytes an account at the start and 355 at the end. Of
+//! 141,705 assessments in calm ticks 74,888 had crossed, of 3,231,432 in crash ticks 1,903,070. The crash ticks
+//! **miss their goal** of 25 ms (p99): from the fourth percent on, 32,000 to 55,000 accounts are reached by a single
+//! tick and more than half of them do cross, at about 1.4 µs of processor time each. The first three percent, which
+//! bring at most 1,400 accounts to a trigger, take 0.1 ms.
 
 mod accounts;
 mod error;
