@@ -335,7 +335,8 @@ impl GuardMarket<'_> {
         refuse_durable_nonce(&self.instructions)?;
         let exchange = load::<Exchange>(&self.exchange)?;
         let guardian = same_key(self.guardian.key, &exchange.guardian);
-        if !guardian && !(may_lift && same_key(self.guardian.key, &exchange.authority)) {
+        let authority = may_lift && same_key(self.guardian.key, &exchange.authority);
+        if !guardian && !authority {
             return err!(PlimsollError::NotAuthorized);
         }
         Ok(())
