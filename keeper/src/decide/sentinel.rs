@@ -101,9 +101,9 @@ fn join_is_due(
     let Some(standing) = standing else {
         return Ok(resting.is_some());
     };
-    // A draw that cures comes with the join.
+    // A draw that cures comes with the join, or by itself where the role `credit` runs.
     if looked.assessed.try_draw().is_ok() {
-        return Ok(true);
+        return Ok(looked.scene.roles.credit.is_none());
     }
     // Orders beside the interest leave first, where their books let them.
     if looked.assessed.legs.orders_rest() {

@@ -9,15 +9,29 @@ use stage::Stage;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fall_is_worked_through_by_keepers_that_are_killed_and_doubled() {
     let stage = Stage::start().await;
+    // What is due is simulated and nothing is sent.
+    let begun = stage.market().await.header.prices.index_time;
+    stage.dry_run_once("first");
+    assert!(stage.report("first").contains("simulated"));
+    assert_eq!(stage.market().await.header.prices.index_time, begun);
     let first = stage.keeper("first");
 
     // Marks are refreshed.
-    let begun = stage.market().await.header.prices.index_time;
     stage
         .until("a refresh", async |stage| {
             stage.market().await.header.prices.index_time > begun
         })
         .await;
+    stage
+        .until("readiness", async |stage| {
+            stage.get("first", "/readyz").starts_with("HTTP/1.1 200")
+        })
+        .await;
+    let figures = stage.get("first", "/metrics");
+    assert!(
+        figures.contains("mirrored_accounts{kind=\"margin_account\"} 5"),
+        "{figures}"
+    );
 
     // A fall of 7% halts the market. The farmer's line is drawn, the other joins the auction and is reduced in it.
     stage.price(18_600);

@@ -1,7 +1,8 @@
 //! A world of the testkit, carried over into the embedded validator, prices that are published all the time,
 //! and keepers as processes.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -180,6 +181,35 @@ impl Stage {
 
     /// Starts a keeper with a key and a ledger of its own.
     pub fn keeper(&self, name: &str) -> Keeper {
+        self.configure(name);
+        let log = std::fs::File::create(self.path(&format!("{name}.log"))).expect("a log");
+        let child = self.command(name).stderr(log).spawn();
+        Keeper(child.expect("a keeper"))
+    }
+
+    /// One decision of a keeper that sends nothing.
+    pub fn dry_run_once(&self, name: &str) {
+        self.configure(name);
+        let ended = self.command(name).args(["--dry-run", "--once"]).output();
+        let ended = ended.expect("a keeper");
+        assert!(ended.status.success(), "{ended:?}");
+    }
+
+    /// The answer of a running keeper's own server, whose address is in its log.
+    pub fn get(&self, name: &str, path: &str) -> String {
+        let log = std::fs::read_to_string(self.path(&format!("{name}.log"))).expect("a log");
+        let address = log.split("127.0.0.1:").nth(1).expect("an address");
+        let port = address.split(|c: char| !c.is_ascii_digit()).next();
+        let port: u16 = port.expect("a port").parse().expect("a port");
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("a server");
+        let request = format!("GET {path} HTTP/1.1\r\nHost: keeper\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).expect("asked");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("answered");
+        answer
+    }
+
+    fn configure(&self, name: &str) {
         let bytes = payer(name).to_bytes().to_vec();
         let key = serde_json::to_string(&bytes).expect("a key");
         std::fs::write(self.path(&format!("{name}.json")), key).expect("written");
@@ -196,15 +226,12 @@ impl Stage {
             feed = self.world.feed(MARKET, 0),
         );
         std::fs::write(self.path(&format!("{name}.toml")), config).expect("written");
-        let log = std::fs::File::create(self.path(&format!("{name}.log"))).expect("a log");
-        let child = self.command(name).stderr(log).spawn();
-        Keeper(child.expect("a keeper"))
     }
 
     fn command(&self, name: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_plimsoll-keeper"));
         let config = self.path(&format!("{name}.toml"));
-        command.arg("--config").arg(config);
+        command.arg("--config").arg(config).env("NO_COLOR", "1");
         command
     }
 
