@@ -110,7 +110,10 @@ fn draws(world: &mut World, report: &mut Report) {
     report.add("draw", &[alone.draw("bank", "pawn").unwrap().units]);
     let leg = next_leg(world, "pawn");
     let sent = world.liquidate("pawn", leg).unwrap();
-    assert_ne!(sent.event::<Liquidated>().drawn, 0, "the line cures");
+    let [liquidated] = &sent.events_of::<Liquidated>()[..] else {
+        panic!("one call of liquidate");
+    };
+    assert_ne!(liquidated.drawn, 0, "the line cures");
     report.add("liquidate_8_positions_with_draw", &[sent.units]);
 }
 
