@@ -308,18 +308,6 @@ fn movement(told: &Told<'_>, event: &Event, balance: &mut Balance) -> Option<(St
                 usd(event.amount),
             )
         }
-        Event::AuctionJoined(event) if event.drawn != 0 => {
-            balance.cash = balance.cash.saturating_sub(event.drawn);
-            balance.reserved = balance.reserved.saturating_sub(event.drawn);
-            balance.drawn += event.drawn;
-            (
-                format!(
-                    "drawn in a call for {}",
-                    name(told.traders, &event.margin_account)
-                ),
-                usd(event.drawn),
-            )
-        }
         Event::CreditRepaid(event) => {
             after(&event.balances);
             (
