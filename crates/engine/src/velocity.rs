@@ -9,7 +9,7 @@ use crate::halt::{self, Cause};
 use crate::mark;
 use crate::math::{self, PPM};
 use crate::state::MarketHeader;
-use crate::units::{BaseLots, Ticks};
+use crate::units::{BaseLots, PriceQ32, Ticks};
 use crate::window::{outside_band, Range, Widths};
 
 #[cfg(test)]
@@ -49,14 +49,16 @@ impl Band {
         let Some(range) = mark::trading_band(header, now) else {
             return Ok(Self::ALL);
         };
-        let inside = |ticks: u64| -> Result<bool> {
+        let inside = |ticks: u64| {
             // The price lies between its floor and the next unit: both inside, and so is it.
-            let floor = header.params.lot_sizes().price_floor(Ticks(ticks))?.0;
             let threshold = header.params.velocity_short_ppm;
-            Ok(!outside_band(range, floor, threshold)
-                && !outside_band(range, floor.saturating_add(1), threshold))
+            let floor = header.params.lot_sizes().price_floor(Ticks(ticks));
+            floor.is_ok_and(|PriceQ32(floor)| {
+                !outside_band(range, floor, threshold)
+                    && !outside_band(range, floor.saturating_add(1), threshold)
+            })
         };
-        if inside(first)? && inside(limit)? {
+        if inside(first) && inside(limit) {
             return Ok(Self::ALL);
         }
         Self::around(header, range)
