@@ -216,6 +216,6 @@ fn a_farmer_whose_line_was_never_drawn_proves_nothing() {
 #[test]
 fn a_closing_that_a_line_would_have_cured_is_found() {
     let mut ledger = ledger();
-    ledger.liquidations[2].time = 103;
+    ledger.liquidations[2].time = 111;
     only_failure(&audit(), &ledger, "a line would have cured");
 }
