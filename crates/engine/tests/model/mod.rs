@@ -8,11 +8,16 @@ pub mod credit;
 pub mod exit;
 pub mod feeds;
 pub mod ledger;
+pub mod liquidation;
 pub mod losses;
 pub mod orders;
 pub mod prices;
+pub mod receipts;
 pub mod shares;
+pub mod sizing;
+pub mod standing;
 pub mod steps;
+pub mod takeover;
 
 use std::collections::BTreeMap;
 
