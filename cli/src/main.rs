@@ -24,7 +24,8 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use commands::account::AccountCommand;
@@ -34,6 +35,7 @@ use commands::book::BookArgs;
 use commands::credit::CreditCommand;
 use commands::exchange::ExchangeCommand;
 use commands::history::HistoryArgs;
+use commands::keeper::KeeperArgs;
 use commands::keygen::KeygenArgs;
 use commands::liquidate::LiquidateArgs;
 use commands::market::MarketCommand;
@@ -99,6 +101,8 @@ enum Command {
     Trades(TradesArgs),
     /// An account's fills, liquidations and takeovers among them, funding and loss events
     History(HistoryArgs),
+    /// The keeper: run it, look at it, what it did and what that cost
+    Keeper(KeeperArgs),
     /// Changes of the exchange and its markets, authority, guardian, the end of a market
     #[command(subcommand)]
     Admin(AdminCommand),
@@ -109,7 +113,11 @@ enum Command {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let matches = Cli::command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    if let Command::Keeper(args) = &cli.command {
+        return commands::keeper::run(args, cli.global.json, &said(&matches)).await;
+    }
     log_to_stderr();
     let json = cli.global.json;
     match run(cli).await {
@@ -123,6 +131,14 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Those of the options for a cluster and its signer that stand on the command line.
+fn said(matches: &ArgMatches) -> Vec<&'static str> {
+    let options = ["url", "keypair", "cluster", "priority_fee"].into_iter();
+    options
+        .filter(|name| matches.value_source(name) == Some(ValueSource::CommandLine))
+        .collect()
 }
 
 /// Warnings, unless `RUST_LOG` asks for more. What the localnet's own keeper could not refresh is not one:
@@ -161,7 +177,7 @@ async fn on_a_cluster(session: &Session, command: Command) -> Result<()> {
     match command {
         #[cfg(feature = "localnet")]
         Command::Localnet(_) | Command::Demo(_) | Command::PriceFiles(_) => Ok(()),
-        Command::Keygen(_) => Ok(()),
+        Command::Keygen(_) | Command::Keeper(_) => Ok(()),
         #[cfg(feature = "localnet")]
         Command::Program(command) => commands::program::run(session, command).await,
         Command::Doctor => commands::doctor::run(session).await,

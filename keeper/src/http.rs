@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{anyhow, Result};
 use tiny_http::{Header, Method, Response, Server};
+use tokio::sync::mpsc;
 
 use crate::metrics::{Metrics, Readiness};
 
@@ -28,7 +29,26 @@ fn answer(metrics: &Metrics, readiness: &Readiness, method: &Method, path: &str)
     }
 }
 
-/// Binds the address and serves until the process ends. Returns the address bound.
+/// Tells of the server's end, whichever way it came about.
+struct Ending {
+    fatal: mpsc::Sender<String>,
+    why: String,
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let why = if std::thread::panicking() {
+            "it panicked".to_owned()
+        } else {
+            std::mem::take(&mut self.why)
+        };
+        // Somebody who has heard of one end needs no second.
+        let _ = self.fatal.try_send(why);
+    }
+}
+
+/// Binds the address and serves until the process ends; should it end before, `fatal` hears why. Returns the
+/// address bound.
 ///
 /// # Errors
 /// When the address cannot be bound.
@@ -36,27 +56,38 @@ pub fn serve(
     address: SocketAddr,
     metrics: Arc<Metrics>,
     readiness: Readiness,
-    ended: impl FnOnce(String) + Send + 'static,
+    fatal: mpsc::Sender<String>,
 ) -> Result<SocketAddr> {
     let server = Server::http(address).map_err(|error| anyhow!("{address}: {error}"))?;
     let bound = server.server_addr().to_ip().unwrap_or(address);
     std::thread::Builder::new()
         .name("http".to_owned())
-        .spawn(move || loop {
-            let request = match server.recv() {
-                Ok(request) => request,
-                Err(error) => return ended(error.to_string()),
+        .spawn(move || {
+            let mut ending = Ending {
+                fatal,
+                why: String::new(),
             };
-            let (status, body) = answer(&metrics, &readiness, request.method(), request.url());
-            let mut response = Response::from_string(body).with_status_code(status);
-            let kind = &b"text/plain; version=0.0.4; charset=utf-8"[..];
-            if let Ok(header) = Header::from_bytes(&b"Content-Type"[..], kind) {
-                response.add_header(header);
-            }
-            // Who asked and went away is no matter of ours.
-            let _ = request.respond(response);
+            ending.why = answer_all(&server, &metrics, &readiness);
         })?;
     Ok(bound)
+}
+
+/// Answers until the server fails; says why.
+fn answer_all(server: &Server, metrics: &Metrics, readiness: &Readiness) -> String {
+    loop {
+        let request = match server.recv() {
+            Ok(request) => request,
+            Err(error) => return error.to_string(),
+        };
+        let (status, body) = answer(metrics, readiness, request.method(), request.url());
+        let mut response = Response::from_string(body).with_status_code(status);
+        let kind = &b"text/plain; version=0.0.4; charset=utf-8"[..];
+        if let Ok(header) = Header::from_bytes(&b"Content-Type"[..], kind) {
+            response.add_header(header);
+        }
+        // Who asked and went away is no matter of ours.
+        let _ = request.respond(response);
+    }
 }
 
 #[cfg(test)]
@@ -65,6 +96,21 @@ mod tests {
     use crate::mirror::Mirror;
     use plimsoll_client::ExchangeAddresses;
     use std::time::Duration;
+
+    #[test]
+    fn an_end_is_told_of_when_it_is_a_panic_too() {
+        let (fatal, mut failed) = mpsc::channel(1);
+        let ending = Ending {
+            fatal,
+            why: String::new(),
+        };
+        let panicked = std::thread::spawn(move || {
+            let _ending = ending;
+            panic!("on purpose");
+        });
+        assert!(panicked.join().is_err());
+        assert_eq!(failed.try_recv().as_deref(), Ok("it panicked"));
+    }
 
     #[test]
     fn readiness_needs_a_snapshot_that_is_not_far_behind() {

@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use rusqlite::{params, Connection};
+use serde::Serialize;
 
 use crate::execute::Executed;
 
@@ -105,14 +106,20 @@ impl Ledger {
     /// Writes down what an action came to; false when the writer does not keep up.
     ///
     /// # Errors
-    /// When the writer has ended: the disk is full, or the file is gone.
+    /// When the ledger is closed.
     pub fn record(&self, executed: &Executed) -> Result<bool> {
         let rows = self.rows.as_ref().context("the ledger is closed")?;
         match rows.try_send(Row::of(executed)) {
             Ok(()) => Ok(true),
             Err(TrySendError::Full(_)) => Ok(false),
-            Err(TrySendError::Disconnected(_)) => anyhow::bail!("the ledger's writer has ended"),
+            // Why is said when the ledger is closed.
+            Err(TrySendError::Disconnected(_)) => Ok(false),
         }
+    }
+
+    /// Whether the writer has ended: the disk is full, or the file is gone.
+    pub fn has_ended(&self) -> bool {
+        self.writer.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
     /// Writes what waits and closes the file.
@@ -122,7 +129,7 @@ impl Ledger {
     pub fn close(mut self) -> Result<()> {
         self.rows.take();
         match self.writer.take().map(JoinHandle::join) {
-            Some(Ok(written)) => written,
+            Some(Ok(written)) => written.context("the ledger's writer has ended"),
             Some(Err(_)) => anyhow::bail!("the ledger's writer panicked"),
             None => Ok(()),
         }
@@ -155,7 +162,7 @@ fn write(connection: &Connection, rows: &Receiver<Row>) -> Result<()> {
 }
 
 /// Sums of one kind and outcome.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Summary {
     pub kind: String,
     pub outcome: String,

@@ -3,15 +3,19 @@
 //!
 //! [`sources`] → [`mirror`] → [`decide`] → [`plan`] → [`execute`]. Deciding is pure; the executor alone signs and sends.
 
+pub mod command;
 pub mod config;
 pub mod decide;
 pub mod execute;
 pub mod http;
 pub mod ledger;
+pub mod logs;
 pub mod marks;
 pub mod metrics;
 pub mod mirror;
 pub mod plan;
+pub mod process;
 pub mod run;
+pub mod secrets;
 pub mod setup;
 pub mod sources;

@@ -116,6 +116,9 @@ pub async fn run(
         if core.turn().await && core.parts.once {
             break;
         }
+        if core.parts.ledger.has_ended() {
+            break;
+        }
     }
     core.drain().await
 }

@@ -8,7 +8,7 @@ use plimsoll_client::accounts;
 use plimsoll_client::addresses::LOCALNET_PROGRAM_ID;
 use plimsoll_client::{ExchangeAddresses, MarketView};
 use solana_client::nonblocking::rpc_client::RpcClient;
-use solana_keypair::{read_keypair_file, Keypair};
+use solana_keypair::Keypair;
 use solana_pubkey::Pubkey;
 use solana_signer::Signer as _;
 use tokio::sync::mpsc;
@@ -23,6 +23,7 @@ use crate::metrics::{Metrics, Readiness};
 use crate::mirror::Mirror;
 use crate::plan::{Limits, Plan};
 use crate::run::{Parts, REQUESTS_MAX};
+use crate::secrets::Keys;
 use crate::sources::{
     Endpoint, Endpoints, Polling, PollingConfig, ProgramReader, Source, Stream, StreamConfig,
 };
@@ -30,11 +31,6 @@ use crate::sources::{
 /// Tries at start before the keeper gives up on its endpoints.
 const TRIES: u32 = 20;
 const TRY_AGAIN: Duration = Duration::from_millis(500);
-
-fn key(path: &std::path::Path) -> Result<Keypair> {
-    read_keypair_file(path)
-        .map_err(|error| anyhow!("cannot read the key pair {}: {error}", path.display()))
-}
 
 fn parsed(text: &str, what: &str) -> Result<Pubkey> {
     text.parse().with_context(|| format!("{what} {text}"))
@@ -163,14 +159,17 @@ impl Assembled {
     }
 }
 
-/// Reads keys, asks for the exchange, opens the ledger.
+/// Asks for the exchange, opens the ledger.
 ///
 /// # Errors
-/// What is wrong with a key file, the endpoints or the ledger, in a sentence.
-pub async fn assemble(config: &KeeperConfig, dry_run: bool, once: bool) -> Result<Assembled> {
-    let payer = key(&config.keypair)?;
-    let desk_key = config.desk.as_ref().map(|desk| key(&desk.keypair));
-    let desk_key = desk_key.transpose()?;
+/// What is wrong with the endpoints or the ledger, in a sentence.
+pub async fn assemble(
+    config: &KeeperConfig,
+    keys: Keys,
+    dry_run: bool,
+    once: bool,
+) -> Result<Assembled> {
+    let (payer, desk_key) = (keys.payer, keys.desk);
     let endpoints = config.endpoints.iter().map(|endpoint| Endpoint {
         rpc: endpoint.rpc.clone(),
         ws: endpoint.ws.clone(),

@@ -8,6 +8,7 @@ pub(crate) mod credit;
 pub(crate) mod doctor;
 pub(crate) mod exchange;
 pub(crate) mod history;
+pub(crate) mod keeper;
 pub(crate) mod keygen;
 pub(crate) mod liquidate;
 #[cfg(feature = "localnet")]

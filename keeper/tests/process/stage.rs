@@ -190,7 +190,10 @@ impl Stage {
     /// One decision of a keeper that sends nothing.
     pub fn dry_run_once(&self, name: &str) {
         self.configure(name);
-        let ended = self.command(name).args(["--dry-run", "--once"]).output();
+        let ended = self
+            .command(name)
+            .args(["run", "--dry-run", "--once"])
+            .output();
         let ended = ended.expect("a keeper");
         assert!(ended.status.success(), "{ended:?}");
     }

@@ -1,0 +1,131 @@
+//! What is wrong with a configuration that could be read.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use solana_pubkey::Pubkey;
+
+use super::KeeperConfig;
+
+/// Mistakes found so far.
+#[derive(Debug, Default)]
+pub(super) struct Mistakes(pub(super) Vec<String>);
+
+impl Mistakes {
+    fn when(&mut self, is: bool, what: impl Into<String>) {
+        if is {
+            self.0.push(what.into());
+        }
+    }
+
+    /// Names every mistake of the configuration.
+    pub(super) fn look(&mut self, config: &KeeperConfig) {
+        self.when(is_empty(&config.keypair), "keypair is not named");
+        self.endpoints(config);
+        self.markets(config);
+        self.sources(config);
+        self.plan(config);
+        let fees = &config.fees;
+        self.when(fees.cap < fees.base, "fees.cap is under fees.base");
+        let listen = &config.http.listen;
+        self.when(
+            !listen.is_empty() && listen.parse::<SocketAddr>().is_err(),
+            format!("http.listen: {listen} is no address with a port"),
+        );
+        if let Some(desk) = &config.desk {
+            self.when(is_empty(&desk.keypair), "desk.keypair is not named");
+        }
+        for (name, key) in keys(config) {
+            let bad = key.parse::<Pubkey>().is_err();
+            self.when(bad, format!("{name}: `{key}` is no public key"));
+        }
+    }
+
+    fn endpoints(&mut self, config: &KeeperConfig) {
+        self.when(config.endpoints.is_empty(), "no [[endpoint]] is listed");
+        for endpoint in &config.endpoints {
+            self.address("endpoint", &endpoint.rpc, ["http://", "https://"]);
+            if let Some(ws) = &endpoint.ws {
+                self.address("endpoint", ws, ["ws://", "wss://"]);
+            }
+        }
+    }
+
+    fn address(&mut self, what: &str, url: &str, schemes: [&str; 2]) {
+        let bad = !schemes.iter().any(|scheme| url.starts_with(scheme));
+        let [plain, secure] = schemes;
+        let text = format!("{what}: `{url}` begins neither with {plain} nor with {secure}");
+        self.when(bad, text);
+    }
+
+    fn markets(&mut self, config: &KeeperConfig) {
+        self.when(
+            config.markets.is_empty() && config.exchange.is_none(),
+            "neither `exchange` nor a [[market]] is named",
+        );
+        self.when(
+            config.roles.marks && config.markets.is_empty(),
+            "the role marks needs a [[market]] with its feeds",
+        );
+        for (place, market) in config.markets.iter().enumerate() {
+            let address = &market.address;
+            let feeds = market.feeds.len();
+            self.when(
+                !(1..=3).contains(&feeds),
+                format!("market {address}: {feeds} feeds, it needs one to three"),
+            );
+            let mut before = config.markets.iter().take(place);
+            let twice = before.any(|other| other.address == *address);
+            self.when(twice, format!("market {address} is listed twice"));
+        }
+    }
+
+    fn sources(&mut self, config: &KeeperConfig) {
+        let sources = &config.sources;
+        self.when(sources.pulse_ms < 50, "sources.pulse_ms is under 50");
+        self.when(sources.resync_ms < 200, "sources.resync_ms is under 200");
+        self.when(sources.silent_seconds == 0, "sources.silent_seconds is 0");
+    }
+
+    fn plan(&mut self, config: &KeeperConfig) {
+        let plan = &config.plan;
+        self.when(plan.decide_ms == 0, "plan.decide_ms is 0");
+        self.when(plan.in_flight == 0, "plan.in_flight is 0");
+        self.when(plan.queue == 0, "plan.queue is 0");
+        self.when(plan.backoff_min_ms == 0, "plan.backoff_min_ms is 0");
+        self.when(
+            plan.backoff_max_ms < plan.backoff_min_ms,
+            "plan.backoff_max_ms is under plan.backoff_min_ms",
+        );
+        // A flag that no call renews for a minute starts anew, and a takeover's walk with it.
+        self.when(
+            plan.backoff_max_ms > 45_000,
+            "plan.backoff_max_ms is over 45000: flags of liquidations would lapse",
+        );
+    }
+}
+
+fn is_empty(path: &Path) -> bool {
+    path.as_os_str().is_empty()
+}
+
+/// Every public key of the file, with what it is called there.
+fn keys(config: &KeeperConfig) -> Vec<(&'static str, &str)> {
+    let named = [
+        ("program", &config.program),
+        ("exchange", &config.exchange),
+        ("beneficiary", &config.beneficiary),
+    ];
+    let named = named
+        .into_iter()
+        .filter_map(|(name, key)| Some((name, key.as_deref()?)));
+    let mut keys: Vec<_> = named.collect();
+    if let Some(desk) = &config.desk {
+        keys.push(("desk.margin_account", &desk.margin_account));
+    }
+    for market in &config.markets {
+        keys.push(("market", &market.address));
+        keys.extend(market.feeds.iter().map(|feed| ("feed", feed.as_str())));
+    }
+    keys
+}
