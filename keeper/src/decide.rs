@@ -12,6 +12,7 @@ pub mod liquidator;
 pub mod marks;
 pub mod sentinel;
 pub mod settler;
+pub mod watch;
 
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ use solana_instruction::Instruction;
 use solana_pubkey::Pubkey;
 
 pub use accounts::{Candidates, FullScan};
+pub use watch::Watch;
 
 use crate::marks::MarketFeeds;
 use crate::mirror::{ChainClock, Mirror};
@@ -72,6 +74,21 @@ impl Kind {
             Self::ReleaseSeat => "release_seat",
             Self::SyncSeat => "sync_seat",
         }
+    }
+
+    /// Whether a minute more does no harm: what tidies up, and what turns claims and fees into cash.
+    pub const fn can_wait(self) -> bool {
+        matches!(
+            self,
+            Self::Settle
+                | Self::SweepFees
+                | Self::RemoveExpired
+                | Self::ReleaseSeat
+                | Self::SyncSeat
+                | Self::ValueLine
+                | Self::AccrueInterest
+                | Self::ActivateLine
+        )
     }
 }
 
@@ -191,7 +208,7 @@ pub fn decide(mirror: &Mirror, clock: &ChainClock, roles: &Roles) -> Vec<Action>
     decide_for(mirror, clock, roles, &FullScan)
 }
 
-/// The same, evaluating the accounts that `candidates` names.
+/// The same, looking only at what `candidates` names.
 pub fn decide_for(
     mirror: &Mirror,
     clock: &ChainClock,
@@ -212,13 +229,13 @@ pub fn decide_for(
     }
     accounts::due(scene, candidates, &mut actions);
     if let Some(credit) = &roles.credit {
-        actions.extend(credit::lines_due(scene, credit));
+        actions.extend(credit::lines_due(scene, credit, candidates));
     }
     if let Some(settler) = &roles.settler {
         actions.extend(settler::markets_due(scene, settler));
     }
     if roles.janitor {
-        actions.extend(janitor::markets_due(scene));
+        actions.extend(janitor::markets_due(scene, candidates));
     }
     actions.sort_by(|a, b| b.danger.cmp(&a.danger).then_with(|| a.key.cmp(&b.key)));
     actions

@@ -185,9 +185,9 @@ impl Metrics {
             self.changed_at.store(now, Ordering::Relaxed);
         }
         for (kind, count) in [
-            ("market", mirror.markets().count()),
-            ("margin_account", mirror.accounts().count()),
-            ("credit_line", mirror.lines().count()),
+            ("market", mirror.markets().len()),
+            ("margin_account", mirror.accounts().len()),
+            ("credit_line", mirror.lines().len()),
         ] {
             let figure = self.mirrored.with_label_values(&[kind]);
             figure.set(gauge(count as u64));

@@ -13,8 +13,11 @@ use plimsoll_engine::state::{CreditLine, CreditVault, DefaultFund, Exchange, Mar
 use plimsoll_engine::Env;
 use solana_pubkey::Pubkey;
 
+mod changes;
 #[cfg(test)]
 mod tests;
+
+pub use changes::{Change, Changes};
 
 /// An account's bytes and owner, as a source read them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,6 +114,7 @@ pub struct Mirror {
     /// Slot of the newest snapshot: up to it nothing is missing.
     certain: u64,
     changes: u64,
+    journal: Changes,
 }
 
 fn hash_of(account: &RawAccount) -> u64 {
@@ -156,6 +160,10 @@ impl Mirror {
             floor: 0,
             certain: 0,
             changes: 0,
+            journal: Changes {
+                everything: true,
+                ..Changes::default()
+            },
         }
     }
 
@@ -172,9 +180,8 @@ impl Mirror {
     }
 
     fn place(&mut self, address: &Pubkey, slot: u64, account: &RawAccount) -> Applied {
-        let rule = (slot, hash_of(account), self.floor);
         if let Some(held) = self.feeds.get_mut(address) {
-            let rule = (rule.0, rule.1, 0);
+            let rule = (slot, hash_of(account), 0);
             let (applied, new) = put(held.as_mut(), rule, || Some(account.clone()));
             if new.is_some() {
                 *held = new;
@@ -186,8 +193,12 @@ impl Mirror {
         }
         let exchange = self.addresses.exchange.to_bytes();
         let data = &account.data;
+        if data.starts_with(&accounts::market_discriminator()) {
+            return self.place_market(address, slot, data);
+        }
+        let rule = (slot, hash_of(account), self.floor);
         macro_rules! into_map {
-            ($map:ident, $decode:expr, $of:expr) => {
+            ($map:ident, $decode:expr, $of:expr, $change:ident) => {
                 if let Ok(value) = $decode(data) {
                     if !$of(&value) {
                         return Applied::Foreign;
@@ -195,6 +206,7 @@ impl Mirror {
                     let (applied, new) = put(self.$map.get_mut(address), rule, || Some(value));
                     if let Some(new) = new {
                         self.$map.insert(*address, new);
+                        self.journal.push(Change::$change(*address));
                     }
                     return applied;
                 }
@@ -216,16 +228,66 @@ impl Mirror {
         into_map!(
             accounts,
             accounts::margin_account,
-            |found: &MarginAccount| { found.exchange == exchange }
+            |found: &MarginAccount| { found.exchange == exchange },
+            Account
         );
-        into_map!(lines, accounts::credit_line, |_: &CreditLine| true);
-        into_map!(vaults, accounts::credit_vault, |found: &CreditVault| {
-            found.exchange == exchange
-        });
-        into_map!(markets, MarketView::decode, |found: &MarketView| {
-            found.header.exchange == exchange
-        });
+        into_map!(lines, accounts::credit_line, |_: &CreditLine| true, Line);
+        into_map!(
+            vaults,
+            accounts::credit_vault,
+            |found: &CreditVault| { found.exchange == exchange },
+            Vault
+        );
         Applied::Foreign
+    }
+
+    /// A market is large: what is held is compared with the bytes instead of a hash, and changed in place.
+    fn place_market(&mut self, address: &Pubkey, slot: u64, data: &[u8]) -> Applied {
+        let Some(held) = self.markets.get_mut(address) else {
+            let Ok(value) = MarketView::decode(data) else {
+                return Applied::Foreign;
+            };
+            if value.header.exchange != self.addresses.exchange.to_bytes() {
+                return Applied::Foreign;
+            }
+            if slot < self.floor {
+                return Applied::Older;
+            }
+            let hash = 0;
+            self.markets.insert(*address, Held { slot, value, hash });
+            self.journal.everything();
+            return Applied::Changed;
+        };
+        if held.value.matches(data) {
+            held.slot = held.slot.max(slot);
+            return Applied::Same;
+        }
+        if held.slot > slot {
+            return Applied::Older;
+        }
+        let journal = &mut self.journal;
+        let mut expires_at = i64::MAX;
+        let updated = held.value.update(data, |before, after| {
+            let blocks = [before, Some(after)].into_iter().flatten();
+            for owner in blocks.filter_map(changes::owner) {
+                journal.push(Change::Seat(owner));
+            }
+            expires_at = expires_at.min(changes::expiry(after));
+        });
+        if updated.is_err() {
+            return Applied::Foreign;
+        }
+        held.slot = slot;
+        self.journal.push(Change::Market {
+            address: *address,
+            expires_at,
+        });
+        Applied::Changed
+    }
+
+    /// What has changed since the last call.
+    pub fn take_changes(&mut self) -> Changes {
+        std::mem::take(&mut self.journal)
     }
 
     fn remove(&mut self, address: &Pubkey, slot: u64) -> Applied {
@@ -245,6 +307,15 @@ impl Mirror {
             gone(&mut self.vaults, address, slot),
             gone(&mut self.markets, address, slot),
         ];
+        let [of_accounts, of_lines, of_vaults, of_markets] =
+            of_maps.map(|applied| applied == Applied::Changed);
+        if of_accounts {
+            self.journal.push(Change::Account(*address));
+        } else if of_lines {
+            self.journal.push(Change::Line(*address));
+        } else if of_vaults || of_markets {
+            self.journal.everything();
+        }
         if let Some(Some(feed)) = self.feeds.get(address) {
             if feed.slot <= slot {
                 self.feeds.insert(*address, None);
@@ -337,7 +408,7 @@ impl Mirror {
         self.fund.as_ref().map(|held| &held.value)
     }
 
-    pub fn markets(&self) -> impl Iterator<Item = (&Pubkey, &MarketView)> {
+    pub fn markets(&self) -> impl ExactSizeIterator<Item = (&Pubkey, &MarketView)> {
         self.markets.iter().map(|(key, held)| (key, &held.value))
     }
 
@@ -355,7 +426,7 @@ impl Mirror {
         self.markets.get(address).map(|held| held.slot)
     }
 
-    pub fn accounts(&self) -> impl Iterator<Item = (&Pubkey, &MarginAccount)> {
+    pub fn accounts(&self) -> impl ExactSizeIterator<Item = (&Pubkey, &MarginAccount)> {
         self.accounts.iter().map(|(key, held)| (key, &held.value))
     }
 
@@ -363,7 +434,7 @@ impl Mirror {
         self.accounts.get(address).map(|held| &held.value)
     }
 
-    pub fn lines(&self) -> impl Iterator<Item = (&Pubkey, &CreditLine)> {
+    pub fn lines(&self) -> impl ExactSizeIterator<Item = (&Pubkey, &CreditLine)> {
         self.lines.iter().map(|(key, held)| (key, &held.value))
     }
 

@@ -9,9 +9,9 @@ use anyhow::{bail, Result};
 use solana_pubkey::Pubkey;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
-use crate::decide::{self, Roles};
+use crate::decide::{self, Roles, Watch};
 use crate::execute::{Executed, Executor, Outcome};
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
@@ -40,7 +40,7 @@ pub struct Parts {
     pub ledger: Ledger,
     pub metrics: Arc<Metrics>,
     pub requests: mpsc::Sender<Request>,
-    /// Least time between two decisions.
+    /// Longest time between two decisions; news are decided on at once.
     pub decide: Duration,
     pub low_balance: u64,
     /// One decision, its outcomes, and the end.
@@ -49,6 +49,7 @@ pub struct Parts {
 
 struct Loop {
     parts: Parts,
+    watch: Watch,
     clock: Option<ChainClock>,
     running: JoinSet<Executed>,
     /// Addresses to read again with the next request.
@@ -57,7 +58,8 @@ struct Loop {
     asked: u64,
     answered: u64,
     resync: Option<Sync>,
-    decided: Option<Instant>,
+    /// When the last decision was over, how long it took, and the mirror's changes that it knew.
+    decided: Option<(Instant, Duration, u64)>,
     balance_at: Option<Instant>,
 }
 
@@ -80,6 +82,7 @@ pub async fn run(
     let mut ticks = tokio::time::interval(parts.decide);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut core = Loop {
+        watch: Watch::new(&parts.roles),
         parts,
         clock: None,
         running: JoinSet::new(),
@@ -184,7 +187,16 @@ impl Loop {
             return false;
         };
         let parts = &mut self.parts;
-        let due = self.decided.is_none_or(|at| at.elapsed() >= parts.decide);
+        let changes = parts.mirror.changes();
+        let due = self.decided.is_none_or(|(at, took, known)| {
+            // Half of the time at most goes into decisions, however much news there is.
+            let pause = if changes == known {
+                parts.decide
+            } else {
+                took.min(parts.decide)
+            };
+            at.elapsed() >= pause
+        });
         if !due {
             return false;
         }
@@ -193,10 +205,20 @@ impl Loop {
             return false;
         }
         let begun = Instant::now();
-        let actions = decide::decide(&parts.mirror, &clock, &parts.roles);
+        self.watch.follow(&mut parts.mirror, &clock);
+        let actions = decide::decide_for(&parts.mirror, &clock, &parts.roles, &self.watch);
+        let missed = self.watch.missed();
+        self.watch.note(&actions);
+        if self.watch.missed() != missed {
+            parts.metrics.event("missed");
+            error!(
+                accounts = self.watch.missed(),
+                "the patrol found what the index had missed"
+            );
+        }
         let count = actions.len();
         let elapsed = begun.elapsed();
-        self.decided = Some(Instant::now());
+        self.decided = Some((Instant::now(), elapsed, changes));
         let executor = parts.executor.clone();
         let (chosen, held) =
             parts

@@ -110,6 +110,46 @@ impl MarketView {
         Ok(Self { header, blocks })
     }
 
+    /// Whether it was decoded from these very bytes.
+    pub fn matches(&self, data: &[u8]) -> bool {
+        let header = data.get(DISCRIMINATOR_SIZE..MARKET_HEADER_SIZE);
+        let arena = data.get(MARKET_HEADER_SIZE..).unwrap_or(&[]);
+        let whole = arena.len() - arena.len() % BLOCK_SIZE;
+        data.get(..DISCRIMINATOR_SIZE) == Some(&market_discriminator()[..])
+            && header == Some(bytemuck::bytes_of(&self.header))
+            && arena.get(..whole) == Some(bytemuck::cast_slice(&self.blocks))
+    }
+
+    /// Decodes newer bytes of the same account in place, and hands on every block that differs: as it was, if
+    /// it was there, and as it is.
+    ///
+    /// # Errors
+    /// As [`Self::decode`]; then nothing has changed.
+    pub fn update(
+        &mut self,
+        data: &[u8],
+        mut changed: impl FnMut(Option<&Block>, &Block),
+    ) -> Result<(), DecodeError> {
+        self.header = decode(data, false)?;
+        let arena = data.get(MARKET_HEADER_SIZE..).unwrap_or(&[]);
+        let chunks = arena.chunks_exact(BLOCK_SIZE);
+        self.blocks.truncate(chunks.len());
+        let held = self.blocks.len();
+        for (block, chunk) in self.blocks.iter_mut().zip(chunks.clone()) {
+            if bytemuck::bytes_of(block) != chunk {
+                let new = bytemuck::pod_read_unaligned(chunk);
+                changed(Some(&*block), &new);
+                *block = new;
+            }
+        }
+        for chunk in chunks.skip(held) {
+            let new = bytemuck::pod_read_unaligned(chunk);
+            changed(None, &new);
+            self.blocks.push(new);
+        }
+        Ok(())
+    }
+
     /// Position and claim of a seat, epochs and funding included.
     pub fn holding(&self, seat: &Seat) -> plimsoll_engine::Result<Holding> {
         position::held(&self.as_ref(), seat)

@@ -9,13 +9,24 @@ use solana_pubkey::Pubkey;
 use super::{credit, deleverager, janitor, liquidator, sentinel, settler, Action, Scene};
 use crate::mirror::Mirror;
 
-/// Names the accounts that may have something due. What it leaves out is not looked at, so it may name too
-/// many and never too few.
+/// Names what may have something due. What it leaves out is not looked at, so it may name too many and never
+/// too few.
 pub trait Candidates {
+    /// Margin accounts, each once.
     fn candidates<'a>(&'a self, mirror: &'a Mirror) -> Box<dyn Iterator<Item = Pubkey> + 'a>;
+
+    /// Credit lines to be started, valued or charged with interest.
+    fn lines<'a>(&'a self, mirror: &'a Mirror) -> Box<dyn Iterator<Item = Pubkey> + 'a> {
+        Box::new(mirror.lines().map(|(address, _)| *address))
+    }
+
+    /// Markets with expired orders.
+    fn books<'a>(&'a self, mirror: &'a Mirror) -> Box<dyn Iterator<Item = Pubkey> + 'a> {
+        Box::new(mirror.markets().map(|(address, _)| *address))
+    }
 }
 
-/// Every account with a seat or a debt.
+/// Every account with a seat or a debt, every line, every book.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FullScan;
 

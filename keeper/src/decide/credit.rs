@@ -3,12 +3,12 @@
 use plimsoll_client::instructions::{CreditKeys, LoanAccounts};
 use plimsoll_engine::credit::line;
 use plimsoll_engine::math::seconds_since;
-use plimsoll_engine::state::LineState;
+use plimsoll_engine::state::{CreditLine, CreditVault, LineState};
 use solana_instruction::Instruction;
 use solana_pubkey::Pubkey;
 
 use super::accounts::Looked;
-use super::{state_of, Action, Credit, Danger, Key, Kind, Scene, Signer, Tier};
+use super::{state_of, Action, Candidates, Credit, Danger, Key, Kind, Scene, Signer, Tier};
 
 /// What is due of an account's line, one step at a time: the draw before everything else.
 pub(crate) fn account_due(looked: &Looked<'_>) -> Option<Action> {
@@ -60,11 +60,41 @@ fn action(looked: &Looked<'_>, kind: Kind, amount: u64, instruction: Instruction
 }
 
 /// Lines to be started, valued or charged with interest.
-pub(crate) fn lines_due(scene: Scene<'_>, intervals: &Credit) -> Vec<Action> {
-    let lines = scene.mirror.lines();
+pub(crate) fn lines_due(
+    scene: Scene<'_>,
+    intervals: &Credit,
+    candidates: &impl Candidates,
+) -> Vec<Action> {
+    let lines = candidates.lines(scene.mirror);
     lines
-        .filter_map(|(address, _)| line_due(scene, address, intervals))
+        .filter_map(|address| line_due(scene, &address, intervals))
         .collect()
+}
+
+/// Seconds between two valuations of a vault's lines.
+const fn value_seconds(vault: &CreditVault, intervals: &Credit) -> u64 {
+    if vault.queued_shares != 0 {
+        intervals.value_queued_seconds
+    } else {
+        intervals.value_seconds
+    }
+}
+
+/// Time before which nothing is due of a line as it stands; `i64::MAX`: nothing ever.
+pub(crate) fn due_from(line: &CreditLine, vault: &CreditVault, intervals: &Credit) -> i64 {
+    let after = |at: i64, seconds: u64| at.saturating_add_unsigned(seconds);
+    if line.state == LineState::Accepted.byte() {
+        return line.active_from;
+    }
+    if line.state != LineState::Active.byte() {
+        return i64::MAX;
+    }
+    let accrual = after(line.accrued_at, intervals.accrue_seconds);
+    let slot = vault.slots.get(usize::from(line.slot));
+    match slot.filter(|_| line.drawn != 0) {
+        Some(slot) => accrual.min(after(slot.valued_at, value_seconds(vault, intervals))),
+        None => accrual,
+    }
 }
 
 fn line_due(scene: Scene<'_>, address: &Pubkey, intervals: &Credit) -> Option<Action> {
@@ -92,11 +122,7 @@ fn line_due(scene: Scene<'_>, address: &Pubkey, intervals: &Credit) -> Option<Ac
         (Kind::ActivateLine, loan.activate_line())
     } else if line.state == LineState::Active.byte() {
         let slot = vault.slots.get(usize::from(line.slot))?;
-        let value_seconds = if vault.queued_shares != 0 {
-            intervals.value_queued_seconds
-        } else {
-            intervals.value_seconds
-        };
+        let value_seconds = value_seconds(vault, intervals);
         if line.drawn != 0 && seconds_since(now, slot.valued_at) >= value_seconds {
             (Kind::ValueLine, loan.value_line())
         } else if seconds_since(now, line.accrued_at) >= intervals.accrue_seconds {

@@ -11,7 +11,7 @@ use plimsoll_engine::state::{MarginAccount, OrderSide, Seat, NIL, SIDE_SHORT};
 use solana_pubkey::Pubkey;
 
 use super::accounts::Looked;
-use super::{state_of, Action, Danger, Key, Kind, Scene, Signer, Tier};
+use super::{state_of, Action, Candidates, Danger, Key, Kind, Scene, Signer, Tier};
 
 /// Expired orders that one transaction removes.
 const EXPIRED_AT_ONCE: usize = 8;
@@ -32,11 +32,14 @@ fn housekeeping(subject: Pubkey, kind: Kind, state: u64) -> Action {
 }
 
 /// Expired orders of every book that lets them leave.
-pub(crate) fn markets_due(scene: Scene<'_>) -> Vec<Action> {
+pub(crate) fn markets_due(scene: Scene<'_>, candidates: &impl Candidates) -> Vec<Action> {
     let now = scene.clock.now;
     let program = &scene.mirror.addresses().program;
     let mut actions = Vec::new();
-    for (address, market) in scene.mirror.markets() {
+    for address in candidates.books(scene.mirror) {
+        let Some(market) = scene.mirror.market(&address) else {
+            continue;
+        };
         if !gate::in_phase(halt::phase(&market.header, now), gate::Action::Cancel) {
             continue;
         }
@@ -53,11 +56,11 @@ pub(crate) fn markets_due(scene: Scene<'_>) -> Vec<Action> {
         }
         let removals = expired
             .iter()
-            .map(|(block, sequence)| remove_expired_order(program, *address, *block, *sequence));
+            .map(|(block, sequence)| remove_expired_order(program, address, *block, *sequence));
         let instructions = removals.collect();
         actions.push(Action {
             instructions,
-            ..housekeeping(*address, Kind::RemoveExpired, state_of(&expired))
+            ..housekeeping(address, Kind::RemoveExpired, state_of(&expired))
         });
     }
     actions

@@ -5,6 +5,7 @@ use plimsoll_client::instructions::advance_halt;
 use plimsoll_engine::auction::{self, AUCTION_STEPS_MAX};
 use plimsoll_engine::book::arena::{MarketMut, MarketRef};
 use plimsoll_engine::gate;
+use plimsoll_engine::halt;
 use plimsoll_engine::liquidation::{auction_size, zero_price, Leg, Standing};
 use plimsoll_engine::state::{HaltPhase, Order, NIL};
 use plimsoll_engine::EngineError;
@@ -20,12 +21,21 @@ pub(crate) fn markets_due(scene: Scene<'_>) -> Vec<Action> {
         if market.header.halt.phase == HaltPhase::Continuous.byte() {
             continue;
         }
+        let env = scene.clock.env();
+        // In the other phases the clock alone has nothing to advance: a market is not copied for that.
+        let advances = match halt::phase(&market.header, env.now) {
+            HaltPhase::Continuous => true,
+            HaltPhase::Uncross => env.slot >= market.header.halt.uncross_slot,
+            HaltPhase::Call | HaltPhase::Freeze | HaltPhase::Resolve => false,
+        };
+        if !advances {
+            continue;
+        }
         let mut trial = market.clone();
         let mut arena = MarketMut {
             header: &mut trial.header,
             blocks: &mut trial.blocks,
         };
-        let env = scene.clock.env();
         let advanced = auction::advance(&mut arena, AUCTION_STEPS_MAX, &env, &mut |_| {});
         let halt = bytemuck::bytes_of(&market.header.halt);
         if advanced.is_err() || bytemuck::bytes_of(&trial.header.halt) == halt {

@@ -153,3 +153,68 @@ fn price_accounts_are_followed_whoever_owns_them() {
     assert!(mirror.feed(&feed()).is_none());
     assert_eq!(mirror.apply(&price(4, 2)), Applied::Changed);
 }
+
+/// A market's bytes before and after an order that expires.
+fn two_books() -> (World, Pubkey, [Vec<u8>; 2]) {
+    use plimsoll_testkit::{bid, MarketSpec, OrderExt};
+    let mut world = World::new();
+    world.open_market(&MarketSpec::preset("AVAX"));
+    world.trader("ann", 1_000_000_000, &["AVAX"]);
+    let address = world.market_address("AVAX");
+    let before = world.data(&address);
+    let order = bid(19_000, 10).expires_at(world.now() + 9);
+    world.place("ann", "AVAX", order).expect("a bid");
+    let after = world.data(&address);
+    (world, address, [before, after])
+}
+
+#[test]
+fn a_market_is_changed_in_place_and_says_whose_seats_changed() {
+    let (world, address, [before, after]) = two_books();
+    let mut mirror = of(&world);
+    let first = mirror.apply(&update(address, 5, Some(before.clone())));
+    assert_eq!(first, Applied::Changed);
+    assert!(mirror.take_changes().everything, "a market is new");
+    let same = mirror.apply(&update(address, 6, Some(before.clone())));
+    assert_eq!(same, Applied::Same);
+    assert!(mirror.take_changes().is_empty());
+    let older = mirror.apply(&update(address, 5, Some(after.clone())));
+    assert_eq!(older, Applied::Older);
+    let newer = mirror.apply(&update(address, 7, Some(after.clone())));
+    assert_eq!(newer, Applied::Changed);
+    let held = mirror.market(&address).expect("a market");
+    let read = MarketView::decode(&after).expect("a market");
+    assert!(held.matches(&after) && !held.matches(&before) && read.matches(&after));
+    let changes = mirror.take_changes();
+    assert!(!changes.everything);
+    let ann = world.margin_address("ann");
+    assert!(changes.list.contains(&Change::Seat(ann)), "{changes:?}");
+    let expires_at = world.now() + 9;
+    let market = Change::Market {
+        address,
+        expires_at,
+    };
+    assert_eq!(changes.list.last(), Some(&market));
+    // A longer arena, and a shorter one.
+    let grown: Vec<u8> = after.iter().copied().chain([0; 256]).collect();
+    for (slot, data) in [(8, &grown), (9, &after)] {
+        mirror.apply(&update(address, slot, Some(data.clone())));
+        let held = mirror.market(&address).expect("a market");
+        assert!(held.matches(data));
+    }
+}
+
+#[test]
+fn too_many_changes_count_as_everything_and_are_not_kept() {
+    let (world, address, before, after) = two_states();
+    let mut mirror = of(&world);
+    mirror.take_changes();
+    for slot in 0..70_000 {
+        let data = if slot % 2 == 0 { &before } else { &after };
+        mirror.apply(&update(address, slot, Some(data.clone())));
+    }
+    let changes = mirror.take_changes();
+    assert!(changes.everything && changes.list.is_empty());
+    mirror.apply(&update(address, 70_000, Some(before)));
+    assert_eq!(mirror.take_changes().list, [Change::Account(address)]);
+}
