@@ -277,6 +277,8 @@ pub fn trip(header: &mut MarketHeader, cause: Cause, env: &Env) -> Trip {
 }
 
 /// Trips on what a refresh found outside the bands; `None` when nothing was, or the market is halted already.
+/// Where the budget is spent both windows restart, as at a reopening: one move is told once, and a halt that
+/// the budget allows again later has a move of its own.
 pub fn on_refresh(header: &mut MarketHeader, outcome: &RefreshOutcome, env: &Env) -> Option<Trip> {
     if header.halt.phase != HaltPhase::Continuous.byte() {
         return None;
@@ -289,7 +291,12 @@ pub fn on_refresh(header: &mut MarketHeader, outcome: &RefreshOutcome, env: &Env
     } else {
         return None;
     };
-    Some(trip(header, cause, env))
+    let trip = trip(header, cause, env);
+    if !trip.halted {
+        let widths = Widths::of(&header.params);
+        header.windows.restart(widths, header.prices.index, env.now);
+    }
+    Some(trip)
 }
 
 /// Ends the auction now: RESOLVE begins.

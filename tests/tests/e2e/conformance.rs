@@ -11,7 +11,7 @@ use plimsoll_engine::risk::{self, LegRisk, Resting};
 use plimsoll_engine::seats::{self, SeatAddresses};
 use plimsoll_engine::state::OrderSide;
 use plimsoll_engine::units::{BaseLots, Ticks};
-use plimsoll_engine::{mark, position};
+use plimsoll_engine::{halt, mark, position};
 use plimsoll_testkit::events::OrderPlaced;
 use plimsoll_testkit::{EngineError, OrderArgs, World};
 use solana_pubkey::Pubkey;
@@ -226,7 +226,8 @@ fn predict_refresh(world: &World, market: usize) -> Result<Changes, EngineError>
     };
     place::drop_expired(&mut arena(&mut view), &env, |_| {})?;
     let top = place::book_top(&view.as_ref(), env.now)?;
-    mark::refresh(&mut view.header, &[input], top, &env)?;
+    let outcome = mark::refresh(&mut view.header, &[input], top, &env)?;
+    halt::on_refresh(&mut view.header, &outcome, &env);
     let mut copy = world.mark(symbol);
     copy.copy_from(&view.header, env.slot);
     let address = world.addresses.mark(&world.market_address(symbol));

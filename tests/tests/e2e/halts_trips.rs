@@ -225,6 +225,10 @@ fn with_the_budget_spent_the_market_stays_open_and_the_event_says_so() {
     assert_eq!((said.call_ends_at, said.reopens_by), (0, 0));
     assert_eq!(said.sequence, 4, "no halt of its own");
     assert_eq!(phase(&world, AVAX), HaltPhase::Continuous);
+    // Told once: the next index stands where this one did.
+    world.advance(1);
+    world.publish(AVAX, price);
+    assert!(started(&world.refresh(AVAX).unwrap()).is_none());
     // Prints go on, through the band as well.
     world
         .place("bob", AVAX, ask(price * 11 / 10, 9_000))

@@ -54,6 +54,33 @@ fn a_move_of_exactly_the_threshold_trips_nothing_and_one_beyond_it_does() {
 }
 
 #[test]
+fn a_refused_trip_is_told_once_and_the_next_move_is_measured_from_it() {
+    // No budget at all: 2% of ten seconds, a move of 3% and then a calm price.
+    let mut header = unpriced(&params());
+    assert_eq!(refreshed(&mut header, NOW, 500_000), None);
+    let refused = refreshed(&mut header, NOW + 2, 515_000).unwrap();
+    assert_eq!((refused.cause, refused.halted), (Cause::Index, false));
+    for second in 3..9 {
+        assert_eq!(refreshed(&mut header, NOW + second, 515_000), None);
+    }
+    // 2% of the price that was refused, not of the one before it.
+    assert_eq!(refreshed(&mut header, NOW + 9, 505_000), None);
+    let again = refreshed(&mut header, NOW + 10, 526_000).unwrap();
+    assert!(!again.halted);
+}
+
+#[test]
+fn what_was_refused_halts_nothing_when_the_budget_comes_back() {
+    let mut header = unpriced(&halting());
+    refreshed(&mut header, NOW, 500_000);
+    header.halt.budget.charge(&halting(), NOW, 134, false);
+    assert!(!refreshed(&mut header, NOW + 2, 515_000).unwrap().halted);
+    header.halt.budget = HaltBudget::zeroed();
+    assert_eq!(refreshed(&mut header, NOW + 3, 515_000), None);
+    assert!(refreshed(&mut header, NOW + 4, 526_000).unwrap().halted);
+}
+
+#[test]
 fn a_move_split_over_small_steps_within_the_window_trips() {
     let mut header = header_of(&halting());
     // Each step is a third of the threshold: the fourth within ten seconds lies outside.
