@@ -10,7 +10,7 @@ use anyhow::Result;
 use plimsoll_client::engine::math::mul_div_floor;
 use plimsoll_client::engine::math::mul_ppm_ceil;
 use plimsoll_client::engine::state::{OrderSide, Seat, SIDE_SHORT};
-use plimsoll_client::engine::units::{BaseLots, PriceQ32, Ticks};
+use plimsoll_client::engine::units::{BaseLots, Ticks};
 use plimsoll_client::events::{
     AuctionFilled, DeleveragingExecuted, Event, HaltEnded, HaltStarted, MarkRefreshed, OrderPlaced,
     TakenOver,
@@ -122,8 +122,7 @@ pub(super) struct HaltEntry {
 
 /// A change of the position, before it is put into words.
 struct Change {
-    /// `None`: the events do not tell the direction.
-    base: Option<i64>,
+    base: i64,
     entry: FillEntry,
 }
 
@@ -159,7 +158,7 @@ impl Step {
     /// What it adds to the position; `None` when that is not known.
     fn base(&self) -> Option<i64> {
         match self {
-            Self::Fill(change) => change.base,
+            Self::Fill(change) => Some(change.base),
             Self::Funding(..) | Self::Halt(_) => Some(0),
             Self::Loss(loss) => loss.effect.map(|(base, _)| base),
         }
@@ -423,14 +422,11 @@ impl<'a> Ledger<'a> {
             return Ok(None);
         }
         let base = i64::try_from(taken.base)?;
-        let buys = is_long_taken(taken)?.map(|long| gives != long);
-        let side = match buys {
-            Some(true) => "buy",
-            Some(false) => "sell",
-            None => "",
-        };
+        // Who gives a long sells it.
+        let buys = gives == (taken.side != 0);
+        let side = if buys { "buy" } else { "sell" };
         Ok(Some(Step::Fill(Change {
-            base: buys.map(|buys| if buys { base } else { -base }),
+            base: if buys { base } else { -base },
             entry: FillEntry {
                 time: transaction.time.unwrap_or(0),
                 market: self.market.symbol(),
@@ -489,7 +485,7 @@ impl<'a> Ledger<'a> {
             let buys = fill.side == OrderSide::Bid.byte();
             let base = i64::try_from(self.units.sizes.base_atoms(BaseLots(fill.lots))?)?;
             steps.push(Step::Fill(Change {
-                base: Some(if buys { base } else { -base }),
+                base: if buys { base } else { -base },
                 entry: FillEntry {
                     time: transaction.time.unwrap_or(0),
                     market: self.market.symbol(),
@@ -542,7 +538,7 @@ impl<'a> Ledger<'a> {
             };
             let base = i64::try_from(self.units.sizes.base_atoms(lots)?)?;
             steps.push(Step::Fill(Change {
-                base: Some(if buys { base } else { -base }),
+                base: if buys { base } else { -base },
                 entry: FillEntry {
                     time: transaction.time.unwrap_or(0),
                     market: self.market.symbol(),
@@ -564,17 +560,6 @@ impl<'a> Ledger<'a> {
         }
         Ok(())
     }
-}
-
-/// Whether a long was taken over. The event does not say; its cash does, which is rounded up for a long and
-/// down for a short, unless it is a whole number.
-fn is_long_taken(taken: &TakenOver) -> Result<Option<bool>> {
-    let price = PriceQ32(taken.price);
-    let (up, down) = (
-        price.value_ceil(taken.base)?,
-        price.value_floor(taken.base)?,
-    );
-    Ok((up != down).then_some(taken.cash == up))
 }
 
 /// The position after each step, as far as it is known, from the one at the end.

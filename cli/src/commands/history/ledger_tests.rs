@@ -279,30 +279,29 @@ fn the_accounts_own_tear_up_is_told_from_its_receipt() {
     assert_eq!((loss.what, loss.size.as_deref()), ("torn up", Some("-2")));
 }
 
-fn taken_over(from: Pubkey, by: Pubkey, price: u64, cash: u64) -> Event {
-    let base = 100_000_000_u64.to_le_bytes();
-    let fields: [&[u8]; 8] = [
+/// Of a long (0) or a short (1).
+fn taken_over(side: u8, from: Pubkey, by: Pubkey) -> Event {
+    let fields: [&[u8]; 9] = [
         &[1],
+        &[side],
         from.as_ref(),
         by.as_ref(),
         MARKET.as_ref(),
-        &base,
-        &price.to_le_bytes(),
-        &cash.to_le_bytes(),
+        &100_000_000_u64.to_le_bytes(),
+        &(1_u64 << 32).to_le_bytes(),
+        &100_000_000_u64.to_le_bytes(),
         &11_u64.to_le_bytes(),
     ];
     event("TakenOver", &fields)
 }
 
 #[test]
-fn a_takeovers_direction_follows_from_its_rounding_and_is_else_left_open() {
-    // A price that is no whole number of quote atoms for the base: a long brings the ceiling.
-    let (price, floor) = ((1_u64 << 32) + 1, 100_000_000);
-    for (cash, gives, side, after) in [
-        (floor + 1, true, "sell", "-1"),
-        (floor, true, "buy", "1"),
-        (floor + 1, false, "buy", "1"),
-        (floor, false, "sell", "-1"),
+fn a_takeover_is_a_sale_of_a_long_and_a_purchase_of_a_short() {
+    for (of, gives, side, after) in [
+        (0, true, "sell", "-1"),
+        (1, true, "buy", "1"),
+        (0, false, "buy", "1"),
+        (1, false, "sell", "-1"),
     ] {
         let (from, by) = if gives {
             (ACCOUNT, OTHER)
@@ -319,7 +318,7 @@ fn a_takeovers_direction_follows_from_its_rounding_and_is_else_left_open() {
             base,
             shares: None,
         };
-        let past = [transaction(11, taken_over(from, by, price, cash))];
+        let past = [transaction(11, taken_over(of, from, by))];
         let entries = read(standing, &past);
         let [Entry::Fill(fill)] = entries.as_slice() else {
             panic!("{entries:?}");
@@ -327,21 +326,6 @@ fn a_takeovers_direction_follows_from_its_rounding_and_is_else_left_open() {
         assert_eq!((fill.side, &*fill.position_after), (side, after));
         assert_eq!(fill.role, if gives { "taken over" } else { "takeover" });
     }
-    let past = [
-        transaction(10, bought(ACCOUNT, 7, 100)),
-        transaction(11, taken_over(OTHER, ACCOUNT, 1 << 32, floor)),
-    ];
-    let entries = read(
-        Standing {
-            seat: Some(5),
-            ..Standing::default()
-        },
-        &past,
-    );
-    let [Entry::Fill(before), Entry::Fill(taken)] = entries.as_slice() else {
-        panic!("{entries:?}");
-    };
-    assert_eq!((before.position_after.as_str(), taken.side), ("", ""));
 }
 
 #[test]

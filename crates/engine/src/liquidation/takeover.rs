@@ -40,6 +40,8 @@ pub struct Taker {
 /// What was taken over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TakenOver {
+    /// Whether the position was a long.
+    pub long: bool,
     /// Base atoms.
     pub base: u64,
     /// Q.32.
@@ -162,6 +164,7 @@ pub fn take_over(
         account.takeover_started_at = 0;
     }
     Ok(TakenOver {
+        long: leg.is_long(),
         base,
         price: terms.price.0,
         cash,

@@ -32,6 +32,8 @@ pub struct Liquidated {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TakenOver {
     pub version: u8,
+    /// Of the position: 0 a long, 1 a short.
+    pub side: u8,
     pub margin_account: Pubkey,
     pub taker: Pubkey,
     pub market: Pubkey,

@@ -97,6 +97,7 @@ pub(crate) fn take_over<'info>(ctx: Context<'info, TakeOver<'info>>, lots_max: u
     .anchor()?;
     emit!(TakenOver {
         version: EVENT_VERSION,
+        side: u8::from(!taken.long),
         margin_account: *accounts.margin_account.key,
         taker: *accounts.taker.key,
         market: *accounts.market.key,
