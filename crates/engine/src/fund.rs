@@ -65,13 +65,17 @@ fn interval(now: i64) -> i64 {
 /// What the default fund may pay for a market at `now`: its share, and that of all markets together, of
 /// (balance + paid in the last 24 hours), so that the order of payments does not matter (ADR 0014). What
 /// may be older is used budget, but no part of what the shares are of: in no 24 hours is more paid.
-/// Rounded down, against the market.
+/// Rounded down, against the market. Nothing before the market is as old as the timelock was when it was
+/// created: else a stolen authority could list a market of its own against the fund at once (ADR 0022).
 pub fn allowance(
     fund: &DefaultFund,
     losses: &Losses,
     params: &MarketParams,
     now: i64,
 ) -> Result<u64> {
+    if now < losses.fund_from {
+        return Ok(0);
+    }
     let paid = fund.spending.recent(now);
     let base = math::add(fund.balance, fund.spending.surely_recent(now))?;
     let all = math::mul_ppm_floor(base, BUDGET_ALL_MARKETS_PPM)?.saturating_sub(paid);

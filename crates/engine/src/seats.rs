@@ -25,6 +25,8 @@ pub struct MarketIdentity {
     pub mark_bump: u8,
     /// Blocks of the arena that the account has room for.
     pub capacity: u32,
+    /// The exchange's timelock: so long the default fund pays nothing for the market (ADR 0022).
+    pub timelock_seconds: u32,
 }
 
 /// Writes the header of a new market whose parameters the listing rule accepts.
@@ -48,6 +50,7 @@ pub fn create_market(
     header.params = *params;
     header.sides = [Side::empty(), Side::empty()];
     header.created_at = env.now;
+    header.losses.fund_from = env.now.saturating_add(i64::from(identity.timelock_seconds));
     header.prices.funding_time = env.now;
     header.prices.ema_time = env.now;
     Ok(())

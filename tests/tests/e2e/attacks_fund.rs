@@ -1,7 +1,7 @@
 //! Attacks that aim at the default fund: toxic positions, straddles, and deficits that nobody can be charged
 //! (rows 41, 49).
 
-use plimsoll_testkit::{events, EngineError, World};
+use plimsoll_testkit::{events, EngineError, MarketSpec, World};
 
 use super::losses_scenes::{
     endow_fund, equity, leave_with, long_with, torn_up, trade, wealth, AVAX, RICH, TWIN, USDC,
@@ -63,6 +63,31 @@ fn attack_41_the_fund_pays_a_fifth_a_market_and_a_third_in_all() {
         left / 5
     );
     world.assert_sound();
+}
+
+/// A stolen authority lists a market and is both its sides: the fund pays nothing for it before the timelock.
+#[test]
+fn attack_41_a_market_younger_than_the_timelock_takes_nothing_from_the_fund() {
+    let two_days = 172_800;
+    for (age, most) in [(0, 0), (two_days - 1, 0), (two_days, FUND / 5)] {
+        let mut world = World::trading(&[AVAX]);
+        let spec = MarketSpec::preset(TWIN);
+        world.create_market_now(&spec).unwrap();
+        world.publish(TWIN, spec.price_ticks);
+        world.refresh(TWIN).unwrap();
+        endow_fund(&mut world, FUND, 0);
+        world.advance_fresh((age - 1).max(0));
+        world.trader("bob", RICH, &[TWIN]);
+        world.trader("ann", 222 * USDC, &[TWIN]);
+        trade(&mut world, TWIN, "bob", "ann", 20_000, 10_000);
+        world.advance(1);
+        world.publish(TWIN, 15_000);
+        world.refresh(TWIN).unwrap();
+        let receipt = torn_up(&mut world, "ann", TWIN);
+        assert_eq!(receipt.from_default_fund, most, "{age} s old");
+        assert_eq!(receipt.charged, receipt.deficit - most);
+        world.assert_sound();
+    }
 }
 
 /// Whatever is paid in, in whatever order the losers come, a day costs no more than its share.

@@ -13,7 +13,10 @@ fn market_is_created_pending_with_its_mark_and_the_next_number() {
     let mut world = World::new();
     for (number, symbol) in (0..).zip(PRESETS) {
         let spec = MarketSpec::preset(symbol).blocks(100);
-        let created = world.create_market(&spec).unwrap().event::<MarketCreated>();
+        let created = world
+            .create_market_now(&spec)
+            .unwrap()
+            .event::<MarketCreated>();
         let address = world.market_address(symbol);
         assert_eq!((created.version, created.number), (1, number));
         assert_eq!(
@@ -36,6 +39,7 @@ fn market_is_created_pending_with_its_mark_and_the_next_number() {
             world.addresses.mark(&address).to_bytes()
         );
         assert_eq!((header.created_at, header.prices.index), (world.now(), 0));
+        assert_eq!(header.losses.fund_from, world.now() + 172_800);
         let mark = world.mark(symbol);
         assert_eq!((mark.market, mark.mark), (address.to_bytes(), 0));
     }
@@ -51,7 +55,7 @@ fn refused(
     change: impl FnOnce(&mut MarketParams),
 ) {
     let spec = MarketSpec::preset(AVAX).with(change);
-    let rejected = world.assert_refused(|world| world.create_market(&spec));
+    let rejected = world.assert_refused(|world| world.create_market_now(&spec));
     assert_eq!(rejected.engine, Some(error), "{what}: {rejected:?}");
 }
 
@@ -163,7 +167,7 @@ fn margin_that_does_not_cover_one_threshold_and_its_costs_is_rejected() {
         params.initial_margin_ppm = 106_333;
     });
     let spec = MarketSpec::preset(AVAX).with(|params| params.initial_margin_ppm = 106_334);
-    world.create_market(&spec).unwrap();
+    world.create_market_now(&spec).unwrap();
 }
 
 #[test]

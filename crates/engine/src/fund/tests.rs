@@ -102,6 +102,18 @@ fn a_budget_of_nothing_and_an_empty_fund_pay_nothing() {
 }
 
 #[test]
+fn a_new_market_waits_the_timelock_before_the_fund_pays_for_it() {
+    let fund = fund_of(1_000_000);
+    let losses = Losses {
+        fund_from: NOW + 172_800,
+        ..Losses::zeroed()
+    };
+    for (later, most) in [(-1, 0), (0, 0), (172_799, 0), (172_800, 200_000)] {
+        assert_eq!(allowance(&fund, &losses, &params(), NOW + later), Ok(most));
+    }
+}
+
+#[test]
 fn what_is_paid_counts_until_24_hours_have_passed_whatever_the_second() {
     // Every second of an interval and a few around its ends.
     for offset in (0..SPENDING_INTERVAL_SECONDS)

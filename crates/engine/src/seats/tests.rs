@@ -181,6 +181,7 @@ fn parameters_out_of_bounds_create_no_market() {
         mark_account: [2; 32],
         mark_bump: 1,
         capacity: 10,
+        timelock_seconds: 0,
     };
     let params = MarketParams {
         initial_margin_ppm: 46_000,

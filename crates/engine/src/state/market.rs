@@ -128,7 +128,8 @@ pub struct Losses {
     pub receipts: u64,
     /// Hash chain over the receipts.
     pub receipt_chain: Pubkey,
-    pub reserved: [u64; 1],
+    /// Unix seconds from which on the default fund pays for this market (ADR 0022).
+    pub fund_from: i64,
 }
 
 impl MarketHeader {

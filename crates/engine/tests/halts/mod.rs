@@ -123,6 +123,7 @@ impl Market {
             mark_account: [0xD0; 32],
             mark_bump: 254,
             capacity: 32 + 9 * accounts as u32,
+            timelock_seconds: 0,
         };
         let mut header = MarketHeader::zeroed();
         seats::create_market(&mut header, &identity, params, &at(now)).unwrap();

@@ -273,6 +273,7 @@ impl World {
                 mark_account: [0xD0 + number as u8; 32],
                 mark_bump: 254,
                 capacity,
+                timelock_seconds: 0,
             };
             let mut header = MarketHeader::zeroed();
             let mut params = params(lot, tick, cap_lots);

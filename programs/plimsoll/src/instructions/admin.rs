@@ -278,6 +278,7 @@ pub(crate) fn create_market(
         mark_account: accounts.mark.key.to_bytes(),
         mark_bump,
         capacity: seats::capacity_of(accounts.market.data_len()).anchor()?,
+        timelock_seconds: exchange.timelock_seconds,
     };
     let mut header = initialize::<MarketHeader>(&accounts.market)?;
     seats::create_market(&mut header, &identity, params, &env).anchor()?;

@@ -85,6 +85,7 @@ impl Pit {
             mark_account: [0xD0; 32],
             mark_bump: 254,
             capacity,
+            timelock_seconds: 0,
         };
         let mut header = MarketHeader::zeroed();
         seats::create_market(&mut header, &identity, &params(), &env).unwrap();

@@ -121,6 +121,7 @@ impl Desk {
                 mark_account: [0xD0 + number as u8; 32],
                 mark_bump: 254,
                 capacity,
+                timelock_seconds: 0,
             };
             let mut header = MarketHeader::zeroed();
             create_market(&mut header, &identity, params, &env).unwrap();
