@@ -93,10 +93,12 @@ async fn carry_out(path: &Path, command: &Command, json: bool) -> Result<()> {
             Ok(())
         }
         Command::CheckConfig => {
-            let keys = secrets::read(&config)?;
+            let secrets = secrets::read(&config)?;
             println!("{}: no mistakes", path.display());
-            println!("paying key: {}", keys.payer_address());
-            for warning in &keys.warnings {
+            println!("paying key: {}", secrets.payer_address());
+            let webhook = secrets.webhook.as_ref().map_or("none", |_| "named");
+            println!("webhook for alerts: {webhook}");
+            for warning in &secrets.warnings {
                 println!("warning: {warning}");
             }
             Ok(())

@@ -8,8 +8,8 @@ mod table;
 mod tests;
 
 pub use sections::{
-    CreditConfig, DeskConfig, EndpointConfig, FeesConfig, HttpConfig, MarketConfig, MarksSection,
-    PlanConfig, RolesConfig, SettlerConfig, SourcesConfig,
+    AlertsConfig, CreditConfig, DeskConfig, EndpointConfig, FeesConfig, HttpConfig, MarketConfig,
+    MarksSection, PlanConfig, RolesConfig, SettlerConfig, SourcesConfig,
 };
 
 use std::path::{Path, PathBuf};
@@ -46,6 +46,7 @@ table! {
         plan: PlanConfig = PlanConfig::default(),
         fees: FeesConfig = FeesConfig::default(),
         http: HttpConfig = HttpConfig::default(),
+        alerts: AlertsConfig = AlertsConfig::default(),
     }
 }
 

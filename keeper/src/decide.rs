@@ -15,7 +15,7 @@ pub mod settler;
 pub mod watch;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use solana_instruction::Instruction;
 use solana_pubkey::Pubkey;

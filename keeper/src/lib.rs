@@ -3,6 +3,7 @@
 //!
 //! [`sources`] → [`mirror`] → [`decide`] → [`plan`] → [`execute`]. Deciding is pure; the executor alone signs and sends.
 
+pub mod alerts;
 pub mod command;
 pub mod config;
 pub mod decide;
@@ -13,9 +14,11 @@ pub mod logs;
 pub mod marks;
 pub mod metrics;
 pub mod mirror;
+pub mod oversight;
 pub mod plan;
 pub mod process;
 pub mod run;
 pub mod secrets;
 pub mod setup;
 pub mod sources;
+pub mod standing;

@@ -1,5 +1,9 @@
 //! Figures for Prometheus, and what health and readiness are judged by.
 
+mod operations;
+
+pub use operations::{MarketFigures, Operations};
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -23,7 +27,8 @@ pub struct Metrics {
     held: IntGaugeVec,
     in_flight: IntGauge,
     spending: IntGauge,
-    balance: IntGauge,
+    /// Readiness, alerts, money, markets.
+    pub operations: Operations,
     slot: IntGauge,
     lag: IntGauge,
     mirrored: IntGaugeVec,
@@ -87,10 +92,7 @@ impl Metrics {
                 "spending_lamports",
                 "Fees of the last hour, reservations included"
             )),
-            balance: registered!(IntGauge::new(
-                "balance_lamports",
-                "Balance of the paying key"
-            )),
+            operations: Operations::register(&registry)?,
             slot: registered!(IntGauge::new("slot", "Newest slot of the chain's clock")),
             lag: registered!(IntGauge::new(
                 "mirror_lag_slots",
@@ -165,10 +167,6 @@ impl Metrics {
         if !recorded {
             self.ledger_lost.inc();
         }
-    }
-
-    pub fn balance(&self, lamports: u64) {
-        self.balance.set(gauge(lamports));
     }
 
     /// The mirror as it is after a turn of the loop.

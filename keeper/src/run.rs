@@ -16,6 +16,7 @@ use crate::execute::{Executed, Executor, Outcome};
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::mirror::{Applied, ChainClock, Mirror, Sync};
+use crate::oversight::Oversight;
 use crate::plan::Plan;
 use crate::sources::{Event, Request, Source};
 
@@ -27,8 +28,6 @@ pub const REQUESTS_MAX: usize = 1_024;
 const EVENTS_A_TURN: usize = 2_048;
 /// Longest that transactions under way are waited for at the end.
 const DRAIN: Duration = Duration::from_secs(30);
-/// Between two looks at the balance.
-const BALANCE: Duration = Duration::from_secs(30);
 
 /// What the loop is made of.
 #[derive(Debug)]
@@ -42,7 +41,7 @@ pub struct Parts {
     pub requests: mpsc::Sender<Request>,
     /// Longest time between two decisions; news are decided on at once.
     pub decide: Duration,
-    pub low_balance: u64,
+    pub oversight: Oversight,
     /// One decision, its outcomes, and the end.
     pub once: bool,
 }
@@ -60,7 +59,6 @@ struct Loop {
     resync: Option<Sync>,
     /// When the last decision was over, how long it took, and the mirror's changes that it knew.
     decided: Option<(Instant, Duration, u64)>,
-    balance_at: Option<Instant>,
 }
 
 /// Runs until `stop` turns true, then waits for what is under way.
@@ -91,7 +89,6 @@ pub async fn run(
         answered: 0,
         resync: None,
         decided: None,
-        balance_at: None,
     };
     info!("started");
     while !*stop.borrow() {
@@ -116,7 +113,7 @@ pub async fn run(
             },
             _ = ticks.tick() => {}
         }
-        if core.turn().await && core.parts.once {
+        if core.turn() && core.parts.once {
             break;
         }
         if core.parts.ledger.has_ended() {
@@ -154,6 +151,7 @@ impl Loop {
             Event::Gap(why) => {
                 metrics.event("gap");
                 debug!(why, "a snapshot is asked for");
+                self.parts.oversight.gap(why);
                 self.resync.get_or_insert(Sync::Forward);
             }
         }
@@ -181,7 +179,7 @@ impl Loop {
     }
 
     /// One turn: asks, decides, sends. True when a decision was made.
-    async fn turn(&mut self) -> bool {
+    fn turn(&mut self) -> bool {
         self.ask();
         let Some(clock) = self.clock else {
             return false;
@@ -219,6 +217,8 @@ impl Loop {
         let count = actions.len();
         let elapsed = begun.elapsed();
         self.decided = Some((Instant::now(), elapsed, changes));
+        let now = parts.metrics.millis();
+        parts.oversight.look(&parts.mirror, &clock, &actions, now);
         let executor = parts.executor.clone();
         let (chosen, held) =
             parts
@@ -227,7 +227,7 @@ impl Loop {
                     executor.cost(planned)
                 });
         if held.over_budget != 0 {
-            warn!(actions = held.over_budget, "the hour's budget is spent");
+            parts.oversight.over_budget(held.over_budget);
         }
         parts.metrics.decided(count, &held, elapsed);
         for planned in chosen {
@@ -246,21 +246,7 @@ impl Loop {
         parts
             .metrics
             .plan(parts.plan.in_flight(), parts.plan.spending());
-        self.watch_balance().await;
         true
-    }
-
-    async fn watch_balance(&mut self) {
-        if self.balance_at.is_some_and(|at| at.elapsed() < BALANCE) {
-            return;
-        }
-        self.balance_at = Some(Instant::now());
-        if let Some(lamports) = self.parts.executor.balance().await {
-            self.parts.metrics.balance(lamports);
-            if lamports < self.parts.low_balance {
-                warn!(lamports, "the paying key's balance is low");
-            }
-        }
     }
 
     fn report(&mut self, mut executed: Executed) -> Result<()> {

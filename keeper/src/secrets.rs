@@ -1,48 +1,70 @@
-//! The keys that sign, read from their files, and whether anybody else can read those.
+//! The keys that sign and the webhook's address, read from where they are kept, and whether anybody else can
+//! read those files.
 
 use std::path::Path;
 
-use anyhow::{anyhow, Result};
+use anyhow::{anyhow, Context, Result};
 use solana_keypair::{read_keypair_file, Keypair};
 use solana_pubkey::Pubkey;
 use solana_signer::Signer as _;
 
 use crate::config::KeeperConfig;
 
-/// The operator's keys.
-#[derive(Debug)]
-pub struct Keys {
+/// What an operator keeps to himself.
+pub struct Secrets {
     pub payer: Keypair,
     pub desk: Option<Keypair>,
-    /// What is wrong with their files without being a mistake.
+    /// Where alerts go.
+    pub webhook: Option<String>,
+    /// What is wrong with the files without being a mistake.
     pub warnings: Vec<String>,
 }
 
-impl Keys {
+impl std::fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let payer = self.payer_address();
+        f.debug_struct("Secrets")
+            .field("payer", &payer)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Secrets {
     /// The address that pays fees.
     pub fn payer_address(&self) -> Pubkey {
         self.payer.pubkey()
     }
 }
 
-/// Reads the keys that the configuration names.
+/// Reads what the configuration and the environment name.
 ///
 /// # Errors
 /// When a file cannot be read or holds no key pair.
-pub fn read(config: &KeeperConfig) -> Result<Keys> {
-    let mut warnings: Vec<String> = exposed(&config.keypair).into_iter().collect();
-    let desk = match &config.desk {
-        Some(desk) => {
-            warnings.extend(exposed(&desk.keypair));
-            Some(key(&desk.keypair)?)
-        }
-        None => None,
-    };
-    Ok(Keys {
+pub fn read(config: &KeeperConfig) -> Result<Secrets> {
+    let desk = config.desk.as_ref().map(|desk| desk.keypair.as_path());
+    let files = [Some(config.keypair.as_path()), desk];
+    let files = files.into_iter().chain([config.alerts.url_file.as_deref()]);
+    Ok(Secrets {
         payer: key(&config.keypair)?,
-        desk,
-        warnings,
+        desk: desk.map(key).transpose()?,
+        webhook: webhook(config)?,
+        warnings: files.flatten().filter_map(exposed).collect(),
     })
+}
+
+/// The address of the environment, else that of the file.
+fn webhook(config: &KeeperConfig) -> Result<Option<String>> {
+    let alerts = &config.alerts;
+    let said = std::env::var(&alerts.url_env).ok();
+    if let Some(url) = said.filter(|url| !url.is_empty()) {
+        return Ok(Some(url));
+    }
+    let Some(path) = &alerts.url_file else {
+        return Ok(None);
+    };
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read alerts.url_file {}", path.display()))?;
+    Ok(Some(text.trim().to_owned()))
 }
 
 fn key(path: &Path) -> Result<Keypair> {

@@ -14,16 +14,19 @@ use solana_signer::Signer as _;
 use tokio::sync::mpsc;
 use tracing::warn;
 
+use crate::alerts::Alerts;
+use crate::command::RunArgs;
 use crate::config::KeeperConfig;
 use crate::decide::{Credit, Desk, Marks, Roles, Settler};
 use crate::execute::{Executor, FeePolicy};
 use crate::ledger::Ledger;
 use crate::marks::MarketFeeds;
-use crate::metrics::{Metrics, Readiness};
+use crate::metrics::{Metrics, Operations, Readiness};
 use crate::mirror::Mirror;
+use crate::oversight::{Oversight, OversightLimits};
 use crate::plan::{Limits, Plan};
 use crate::run::{Parts, REQUESTS_MAX};
-use crate::secrets::Keys;
+use crate::secrets::Secrets;
 use crate::sources::{
     Endpoint, Endpoints, Polling, PollingConfig, ProgramReader, Source, Stream, StreamConfig,
 };
@@ -165,11 +168,11 @@ impl Assembled {
 /// What is wrong with the endpoints or the ledger, in a sentence.
 pub async fn assemble(
     config: &KeeperConfig,
-    keys: Keys,
-    dry_run: bool,
-    once: bool,
+    secrets: Secrets,
+    args: RunArgs,
+    (metrics, alerts): (Arc<Metrics>, Arc<Alerts>),
 ) -> Result<Assembled> {
-    let (payer, desk_key) = (keys.payer, keys.desk);
+    let (payer, desk_key) = (secrets.payer, secrets.desk);
     let endpoints = config.endpoints.iter().map(|endpoint| Endpoint {
         rpc: endpoint.rpc.clone(),
         ws: endpoint.ws.clone(),
@@ -204,7 +207,7 @@ pub async fn assemble(
         .endpoints
         .iter()
         .any(|endpoint| endpoint.ws.is_some());
-    let stream = (streamed && !once).then(|| Stream {
+    let stream = (streamed && !args.once).then(|| Stream {
         endpoints: endpoints.clone(),
         program: addresses.program,
         config: StreamConfig {
@@ -216,6 +219,13 @@ pub async fn assemble(
         base: config.fees.base,
         cap: config.fees.cap,
     };
+    tell_constants(config, &metrics.operations);
+    let limits = OversightLimits {
+        not_safe: config.alerts.not_safe_seconds,
+        deadline: config.alerts.deadline_seconds,
+        mark_age: config.alerts.mark_age_seconds,
+    };
+    let oversight = Oversight::new(limits, alerts, metrics.operations.clone());
     let parts = Parts {
         mirror: Mirror::new(addresses, feeds),
         roles,
@@ -226,13 +236,19 @@ pub async fn assemble(
             backoff_max: config.plan.backoff_max_ms,
             lamports_an_hour: config.plan.lamports_an_hour,
         }),
-        executor: Arc::new(Executor::new(endpoints, payer, desk_key, fees, dry_run)),
+        executor: Arc::new(Executor::new(
+            endpoints,
+            payer,
+            desk_key,
+            fees,
+            args.dry_run,
+        )),
         ledger: Ledger::open(&config.ledger)?,
-        metrics: Arc::new(Metrics::new()?),
+        metrics,
         requests,
         decide: Duration::from_millis(config.plan.decide_ms),
-        low_balance: config.low_balance_lamports,
-        once,
+        oversight,
+        once: args.once,
     };
     Ok(Assembled {
         parts,
@@ -243,6 +259,27 @@ pub async fn assemble(
             unchanged_max: Duration::from_secs(config.http.unchanged_seconds),
         },
     })
+}
+
+/// Figures that stay as they are while the process runs.
+fn tell_constants(config: &KeeperConfig, figures: &Operations) {
+    let shown = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+    figures.low_balance.set(shown(config.low_balance_lamports));
+    figures
+        .spending_cap
+        .set(shown(config.plan.lamports_an_hour));
+    let on = &config.roles;
+    for (role, runs) in [
+        ("marks", on.marks),
+        ("sentinel", on.sentinel),
+        ("liquidator", on.liquidator),
+        ("credit", on.credit),
+        ("deleverager", on.deleverager),
+        ("settler", on.settler),
+        ("janitor", on.janitor),
+    ] {
+        figures.role(role, runs);
+    }
 }
 
 /// The steps that reimburse their caller need an account to reimburse.

@@ -22,6 +22,9 @@ use tokio::sync::mpsc;
 
 use crate::mirror::{AccountUpdate, ChainClock, Snapshot, Sync};
 
+/// The gap that every stream begins with.
+pub const STREAM_OPENED: &str = "the stream was opened";
+
 /// What a source tells the mirror.
 #[derive(Clone, Debug)]
 pub enum Event {

@@ -6,6 +6,7 @@ use std::path::Path;
 use solana_pubkey::Pubkey;
 
 use super::KeeperConfig;
+use crate::alerts::AlertKind;
 
 /// Mistakes found so far.
 #[derive(Debug, Default)]
@@ -32,6 +33,7 @@ impl Mistakes {
             !listen.is_empty() && listen.parse::<SocketAddr>().is_err(),
             format!("http.listen: {listen} is no address with a port"),
         );
+        self.alerts(config);
         if let Some(desk) = &config.desk {
             self.when(is_empty(&desk.keypair), "desk.keypair is not named");
         }
@@ -78,6 +80,16 @@ impl Mistakes {
             let twice = before.any(|other| other.address == *address);
             self.when(twice, format!("market {address} is listed twice"));
         }
+    }
+
+    fn alerts(&mut self, config: &KeeperConfig) {
+        let alerts = &config.alerts;
+        for name in alerts.kinds.iter().chain(alerts.intervals.keys()) {
+            let unknown = AlertKind::named(name).is_none();
+            self.when(unknown, format!("alerts: `{name}` is no kind of alert"));
+        }
+        let none = alerts.interval_seconds == 0 || alerts.intervals.values().any(|own| *own == 0);
+        self.when(none, "alerts: an interval is 0");
     }
 
     fn sources(&mut self, config: &KeeperConfig) {

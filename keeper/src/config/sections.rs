@@ -1,8 +1,10 @@
 //! The tables of `keeper.toml` with their defaults.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::table::table;
+use crate::alerts::AlertKind;
 
 table! {
     /// One RPC endpoint.
@@ -113,5 +115,29 @@ table! {
         lag_slots_max: u64 = 150,
         /// Seconds for which nothing may change and the keeper still be ready.
         unchanged_seconds: u64 = 30,
+    }
+}
+
+table! {
+    /// What an operator is told of beside the log.
+    AlertsConfig {
+        /// Environment variable that holds the webhook's address, which is a secret.
+        url_env: String = "PLIMSOLL_KEEPER_WEBHOOK".to_owned(),
+        /// File that holds it, where the environment does not.
+        url_file: Option<PathBuf> = None,
+        /// Kinds that are sent; all are logged.
+        kinds: Vec<String> = AlertKind::ALL.map(|kind| kind.name().to_owned()).to_vec(),
+        /// Least time between two alerts of a kind, seconds.
+        interval_seconds: u64 = 300,
+        /// The same of single kinds.
+        intervals: BTreeMap<String, u64> = BTreeMap::new(),
+        /// Time for which the keeper may be not ready before that is told, seconds.
+        not_ready_seconds: u64 = 30,
+        /// Time for which an account may be due for rescue, seconds.
+        not_safe_seconds: u64 = 30,
+        /// Time for which a step of a halt or of a loan may be due, seconds.
+        deadline_seconds: u64 = 60,
+        /// Age of a mark, seconds.
+        mark_age_seconds: u64 = 60,
     }
 }

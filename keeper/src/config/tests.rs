@@ -65,6 +65,10 @@ fn a_file_full_of_mistakes_names_each_of_them() {
         pulse_ms = 1
         [http]
         listen = 'here'
+        [alerts]
+        kinds = ['low_balance', 'boredom']
+        [alerts.intervals]
+        spend_cap = 0
         "#,
     );
     let named = [
@@ -83,6 +87,8 @@ fn a_file_full_of_mistakes_names_each_of_them() {
         "fees.cap is under fees.base",
         "sources.pulse_ms is under 50",
         "http.listen: here is no address",
+        "alerts: `boredom` is no kind",
+        "alerts: an interval is 0",
         "ledgre: no such field",
         "keypair is not named",
         "beneficiary: `me` is no public key",

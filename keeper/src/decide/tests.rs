@@ -6,7 +6,7 @@ use plimsoll_testkit::{bid, MarketSpec, OrderExt};
 
 use super::*;
 
-mod stage;
+pub(crate) mod stage;
 mod watch;
 
 use stage::{act, act_until_quiet, decided, kinds, mirror_of, roles};

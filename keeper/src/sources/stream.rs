@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
-use super::{Ended, Endpoints, Event, Source};
+use super::{Ended, Endpoints, Event, Source, STREAM_OPENED};
 use crate::mirror::{AccountUpdate, RawAccount};
 
 /// Longest that opening a stream may take.
@@ -97,7 +97,7 @@ impl Stream {
         let (mut slots, _unsubscribe) = timeout(CONNECT_MAX, client.slot_subscribe()).await??;
         info!(url, "stream opened");
         // What changed before the subscription stood is in no stream.
-        let _ = events.send(Event::Gap("the stream was opened")).await;
+        let _ = events.send(Event::Gap(STREAM_OPENED)).await;
         let mut last_slot = None::<u64>;
         loop {
             let heard = tokio::select! {

@@ -105,3 +105,55 @@ fn a_configuration_with_mistakes_ends_at_once_with_all_of_them() {
     assert!(output.status.success(), "{output:?}");
     assert!(String::from_utf8_lossy(&output.stdout).contains("no mistakes"));
 }
+
+#[test]
+fn alerts_reach_a_webhook_whose_address_stands_nowhere() {
+    let node = Node::start();
+    node.configure("[alerts.intervals]\nlow_balance = 1\n");
+    node.told.landed.store(true, Ordering::Relaxed);
+    node.told.lamports.store(1_000, Ordering::Relaxed);
+    let server = tiny_http::Server::http("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}/hush", server.server_addr());
+    let (told, heard) = std::sync::mpsc::channel::<Value>();
+    std::thread::spawn(move || {
+        for mut request in server.incoming_requests() {
+            let body = serde_json::from_reader(request.as_reader()).expect("JSON");
+            let _ = request.respond(tiny_http::Response::empty(204));
+            if told.send(body).is_err() {
+                return;
+            }
+        }
+    });
+    let log = std::fs::File::create(node.path("log")).expect("a log");
+    let mut command = node.command();
+    command.env("PLIMSOLL_KEEPER_WEBHOOK", &url);
+    command
+        .env("RUST_LOG", "debug")
+        .args(["run", "--log", "json"]);
+    let mut keeper = node::Keeper(command.stderr(log).spawn().expect("a keeper"));
+    let kind = |wanted: &str| loop {
+        let body = heard.recv_timeout(node::WAIT_MAX).expect("an alert");
+        if body["kind"] == wanted {
+            return body;
+        }
+    };
+    let low = kind("low_balance");
+    assert_eq!(
+        low["text"],
+        "the paying key holds 1000 lamports, under 100000000"
+    );
+    // The last words of a keeper that ends are sent before it does.
+    node.until("an entry", |node| node.log().contains("\"landed\""));
+    let ledger = rusqlite::Connection::open(node.path("keeper.sqlite")).expect("the ledger");
+    let taken = ledger.execute_batch("PRAGMA busy_timeout = 5000; DROP TABLE actions");
+    taken.expect("taken away");
+    let ended = keeper.0.wait().expect("ended");
+    assert_eq!(ended.code(), Some(1));
+    let last = kind("ended");
+    assert_eq!(last["severity"], "critical");
+    assert!(
+        last["text"].as_str().expect("text").contains("ledger"),
+        "{last}"
+    );
+    assert!(!node.log().contains("hush"), "{}", node.log());
+}

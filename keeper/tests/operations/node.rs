@@ -19,7 +19,7 @@ use tiny_http::{Request, Response, Server};
 
 pub const MARKET: &str = "AVAX";
 /// Nothing is waited for longer; a loaded machine is slow, a broken keeper never arrives.
-const WAIT_MAX: Duration = Duration::from_secs(120);
+pub const WAIT_MAX: Duration = Duration::from_secs(120);
 /// Requests that are answered at a time.
 const THREADS: usize = 4;
 
@@ -125,6 +125,7 @@ impl Node {
         let mut command = Command::new(env!("CARGO_BIN_EXE_plimsoll-keeper"));
         command.arg("--config").arg(self.path("keeper.toml"));
         command.env_remove("RUST_LOG");
+        command.env_remove("PLIMSOLL_KEEPER_WEBHOOK");
         command
     }
 

@@ -7,11 +7,11 @@ use crate::marks::MarketFeeds;
 use crate::mirror::{AccountUpdate, ChainClock, Mirror, RawAccount, Snapshot, Sync};
 
 /// `long` holds 10,000 AVAX on 24,000 USDC against `short`, at $20.
-pub(super) fn two_sides() -> World {
+pub(crate) fn two_sides() -> World {
     two_sides_of(MarketSpec::preset("AVAX"))
 }
 
-pub(super) fn two_sides_of(spec: MarketSpec) -> World {
+pub(crate) fn two_sides_of(spec: MarketSpec) -> World {
     let mut world = World::new();
     world.open_market(&spec);
     world.keeper();
@@ -28,7 +28,7 @@ pub(super) fn two_sides_of(spec: MarketSpec) -> World {
 }
 
 /// The world's accounts, as a snapshot would bring them.
-pub(super) fn mirror_of(world: &World) -> Mirror {
+pub(crate) fn mirror_of(world: &World) -> Mirror {
     let feeds = world
         .symbols()
         .into_iter()
@@ -63,7 +63,7 @@ pub(super) fn mirror_of(world: &World) -> Mirror {
     mirror
 }
 
-pub(super) fn clock(world: &World) -> ChainClock {
+pub(crate) fn clock(world: &World) -> ChainClock {
     ChainClock {
         now: world.now(),
         slot: world.slot(),
@@ -71,7 +71,7 @@ pub(super) fn clock(world: &World) -> ChainClock {
 }
 
 /// Every role, with the world's keeper to be reimbursed.
-pub(super) fn roles(world: &World) -> Roles {
+pub(crate) fn roles(world: &World) -> Roles {
     let markets = world.symbols().into_iter().map(|symbol| MarketFeeds {
         market: world.market_address(&symbol),
         feeds: vec![world.feed(&symbol, 0)],
@@ -101,7 +101,7 @@ pub(super) fn roles(world: &World) -> Roles {
     }
 }
 
-pub(super) fn decided(world: &World) -> Vec<Action> {
+pub(crate) fn decided(world: &World) -> Vec<Action> {
     decide(&mirror_of(world), &clock(world), &roles(world))
 }
 
