@@ -114,15 +114,25 @@ pub fn signed(a: u64) -> Result<i64> {
 }
 
 /// a + b, or `Overflow`.
+///
+/// The sum is compared, here and below, because a checked operation's flag comes to be a value on chain, which is
+/// tested once more: twice the units, in what every leg and every fill does a dozen times.
 #[inline(always)]
-pub fn add(a: u64, b: u64) -> Result<u64> {
-    a.checked_add(b).ok_or(EngineError::Overflow)
+pub const fn add(a: u64, b: u64) -> Result<u64> {
+    let sum = a.wrapping_add(b);
+    if sum < a {
+        return Err(EngineError::Overflow);
+    }
+    Ok(sum)
 }
 
 /// a − b, or `Overflow`.
 #[inline(always)]
-pub fn sub(a: u64, b: u64) -> Result<u64> {
-    a.checked_sub(b).ok_or(EngineError::Overflow)
+pub const fn sub(a: u64, b: u64) -> Result<u64> {
+    if a < b {
+        return Err(EngineError::Overflow);
+    }
+    Ok(a.wrapping_sub(b))
 }
 
 /// a·b, or `Overflow`.
@@ -131,22 +141,33 @@ pub fn mul(a: u64, b: u64) -> Result<u64> {
     a.checked_mul(b).ok_or(EngineError::Overflow)
 }
 
-/// a + b of signed claims, or `Overflow`.
+/// a + b of signed claims, or `Overflow`: the sum's sign then differs from that of both.
 #[inline(always)]
-pub fn add_signed(a: i64, b: i64) -> Result<i64> {
-    a.checked_add(b).ok_or(EngineError::Overflow)
+pub const fn add_signed(a: i64, b: i64) -> Result<i64> {
+    let sum = a.wrapping_add(b);
+    if (a ^ sum) & (b ^ sum) < 0 {
+        return Err(EngineError::Overflow);
+    }
+    Ok(sum)
 }
 
-/// a − b of signed claims, or `Overflow`.
+/// a − b of signed claims, or `Overflow`: the signs of a and b differ then, and so do those of a and the difference.
 #[inline(always)]
-pub fn sub_signed(a: i64, b: i64) -> Result<i64> {
-    a.checked_sub(b).ok_or(EngineError::Overflow)
+pub const fn sub_signed(a: i64, b: i64) -> Result<i64> {
+    let difference = a.wrapping_sub(b);
+    if (a ^ b) & (a ^ difference) < 0 {
+        return Err(EngineError::Overflow);
+    }
+    Ok(difference)
 }
 
-/// Seconds from `earlier` to `now`, zero when the clock stands or went back.
+/// Seconds from `earlier` to `now`, zero when the clock stands or went back, at most `i64::MAX`.
 #[inline(always)]
 pub fn seconds_since(now: i64, earlier: i64) -> u64 {
-    u64::try_from(now.saturating_sub(earlier)).unwrap_or(0)
+    if now <= earlier {
+        return 0;
+    }
+    now.abs_diff(earlier).min(i64::MAX.unsigned_abs())
 }
 
 /// A 128-bit unsigned value stored as (low, high): accounts hold no 128-bit fields, whose alignment

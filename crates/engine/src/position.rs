@@ -248,13 +248,33 @@ pub(crate) fn leave(seat: &mut Seat, sides: &mut [Side; 2], mark: PriceQ32) -> R
             seat.quote = math::sub_signed(seat.quote, atom)?;
         }
     }
-    // N ≥ Σn, so this clamps only what a roll-over's rounding left (attack 15).
-    let shares = math::join_unsigned(side.shares).saturating_sub(u128::from(seat.shares));
-    side.shares = math::split_unsigned(shares);
+    side.shares = less(side.shares, seat.shares);
     side.seats = side.seats.saturating_sub(1);
     forget_if_empty(side);
     seat.shares = 0;
     Ok(())
+}
+
+/// N − n. N ≥ Σn, so zero is reached only where a roll-over's rounding left less (attack 15).
+#[inline(always)]
+fn less([low, high]: [u64; 2], shares: u64) -> [u64; 2] {
+    if low >= shares {
+        [low.wrapping_sub(shares), high]
+    } else if high != 0 {
+        [low.wrapping_sub(shares), high.wrapping_sub(1)]
+    } else {
+        [0; 2]
+    }
+}
+
+/// N + n, or `Overflow`.
+#[inline(always)]
+fn more([low, high]: [u64; 2], shares: u64) -> Result<[u64; 2]> {
+    let sum = low.wrapping_add(shares);
+    if sum >= low {
+        return Ok([sum, high]);
+    }
+    Ok([sum, math::add(high, 1)?])
 }
 
 /// Nobody left: what rounding added to N has no holder.
@@ -280,10 +300,7 @@ fn enter(seat: &mut Seat, sides: &mut [Side; 2], base: i64) -> Result<()> {
     } else {
         math::mul_div_ceil(size, SCALE_ONE, side.scale)?
     };
-    let total = math::join_unsigned(side.shares)
-        .checked_add(u128::from(shares))
-        .ok_or(EngineError::Overflow)?;
-    side.shares = math::split_unsigned(total);
+    side.shares = more(side.shares, shares)?;
     side.seats = side.seats.saturating_add(1);
     seat.side = side_of_base(base);
     seat.shares = shares;
@@ -306,11 +323,30 @@ fn opened_at(opened: u32, before: i64, after: i64, now: i64) -> u32 {
     if size_after <= size_before {
         return opened;
     }
-    // Scaled to 31 bits so that the product with seconds fits 64.
-    let shift = 33_u32.saturating_sub(size_after.leading_zeros());
-    let added = (size_after.saturating_sub(size_before) >> shift).saturating_add(1);
-    let total = (size_after >> shift).max(1);
     let age = u64::from(now.saturating_sub(opened));
-    let younger = age.saturating_mul(added).div_ceil(total).min(age);
+    if age == 0 {
+        return opened;
+    }
+    // Scaled to 31 bits so that the product with seconds, age·added < 2^32·(2^31 + 1), fits 64.
+    let shift = bits(size_after >> 31);
+    let added = (size_after.wrapping_sub(size_before) >> shift).wrapping_add(1);
+    let total = (size_after >> shift).max(1);
+    let younger = age.wrapping_mul(added).div_ceil(total).min(age);
     opened.saturating_add(u32::try_from(younger).unwrap_or(u32::MAX))
+}
+
+/// Length of a value in bits, by halves: there is no instruction for it on chain. Most sizes leave nothing here.
+#[inline(always)]
+fn bits(mut value: u64) -> u32 {
+    if value == 0 {
+        return 0;
+    }
+    let mut bits = 1_u32;
+    for half in [32, 16, 8, 4, 2, 1] {
+        if value >> half != 0 {
+            value >>= half;
+            bits = bits.wrapping_add(half);
+        }
+    }
+    bits
 }

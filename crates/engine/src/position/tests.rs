@@ -243,6 +243,33 @@ fn a_position_ages_by_size() {
     assert_eq!(opened_at(at, 10, 20, now - 50), at);
 }
 
+#[test]
+fn shares_of_a_side_are_added_and_taken_off_in_both_limbs() {
+    let edges = [0, 1, 5, u64::MAX - 5, u64::MAX - 1, u64::MAX];
+    for low in edges {
+        for high in [0, 1, 7, u64::MAX] {
+            for shares in edges {
+                let before = join_unsigned([low, high]);
+                let sum = before.checked_add(u128::from(shares));
+                let found = more([low, high], shares).map(join_unsigned);
+                assert_eq!(found, sum.ok_or(EngineError::Overflow));
+                let left = join_unsigned(less([low, high], shares));
+                assert_eq!(left, before.saturating_sub(u128::from(shares)));
+            }
+        }
+    }
+}
+
+#[test]
+fn bits_are_counted_at_every_length() {
+    assert_eq!(bits(0), 0);
+    for length in 1..=64 {
+        let smallest = 1_u64 << (length - 1);
+        assert_eq!(bits(smallest), length);
+        assert_eq!(bits(smallest | (smallest - 1)), length);
+    }
+}
+
 fn any_scale() -> impl Strategy<Value = u64> {
     prop_oneof![
         Just(SCALE_ONE),
