@@ -52,23 +52,20 @@ pub struct Advanced {
 
 /// Orders that may still be looked at.
 #[derive(Clone, Copy, Debug)]
-struct Steps(u16);
+struct Steps(u64);
 
 impl Steps {
-    const UNLIMITED: Self = Self(u16::MAX);
+    /// The whole book may be walked off chain.
+    const UNLIMITED: Self = Self(u64::MAX);
 
-    /// False when none is left. The whole book may be walked off chain.
+    /// False when none is left.
+    #[inline(always)]
     fn take(&mut self) -> bool {
-        if self.0 == u16::MAX {
-            return true;
+        if self.0 == 0 {
+            return false;
         }
-        match self.0.checked_sub(1) {
-            Some(left) => {
-                self.0 = left;
-                true
-            }
-            None => false,
-        }
+        self.0 = self.0.wrapping_sub(1);
+        true
     }
 }
 
@@ -89,7 +86,8 @@ pub fn advance(
     if halt::phase(market.header, env.now) != HaltPhase::Uncross || !still {
         return Ok(done);
     }
-    let mut steps = Steps(steps_max.clamp(AUCTION_STEPS_MIN, AUCTION_STEPS_MAX));
+    let steps_max = steps_max.clamp(AUCTION_STEPS_MIN, AUCTION_STEPS_MAX);
+    let mut steps = Steps(u64::from(steps_max));
     if market.header.halt.phase == HaltPhase::Call.byte() {
         begin(market.header);
     }

@@ -11,7 +11,7 @@ use crate::liquidation::Charge;
 use crate::math;
 use crate::place::{book_fees, longs_rise, FeesTo};
 use crate::position::{self, SeatFill};
-use crate::state::{MarketHeader, MarketParams, Order, OrderSide, NIL};
+use crate::state::{MarketHeader, MarketParams, OrderSide, NIL};
 use crate::units::{BaseLots, PriceQ32, Ticks};
 use crate::Env;
 
@@ -33,21 +33,70 @@ pub struct AuctionFill {
 /// An order at the front of its side.
 #[derive(Clone, Copy, Debug)]
 struct Front {
+    /// [`NIL`]: none is at hand.
     order: u32,
-    side: OrderSide,
+    seat: u32,
+    /// As in [`crate::state::Order`].
+    liquidation: u32,
+    sequence: u64,
+    charge_per_atom: u64,
     /// Lots with which it still takes part.
     left: u64,
     taken: u64,
     /// Of the taken lots, those that met a liquidation.
     against_liquidation: u64,
-    liquidation: bool,
+}
+
+impl Front {
+    const NONE: Self = Self {
+        order: NIL,
+        seat: NIL,
+        liquidation: 0,
+        sequence: 0,
+        charge_per_atom: 0,
+        left: 0,
+        taken: 0,
+        against_liquidation: 0,
+    };
+
+    #[inline(always)]
+    fn take(&mut self, lots: u64, against_liquidation: bool) {
+        self.left = self.left.saturating_sub(lots);
+        self.taken = self.taken.saturating_add(lots);
+        if against_liquidation {
+            self.against_liquidation = self.against_liquidation.saturating_add(lots);
+        }
+    }
 }
 
 /// Outcome of a look at the front of a side.
+#[derive(PartialEq, Eq)]
 enum Next {
-    Front(Front),
+    Front,
     OutOfSteps,
     Exhausted,
+}
+
+/// Base atoms, far more than rounding adds to open interest in a call: two an order that is settled.
+const ROUNDING_MAX: u64 = 1 << 20;
+
+/// One call's work: what does not change while it fills, and what is written once at its end.
+struct Filling<'m, 'a, F> {
+    market: &'m mut MarketMut<'a>,
+    filled: &'m mut F,
+    /// Ticks.
+    price: u64,
+    /// Quote atoms of a lot at the price.
+    cash_per_lot: u64,
+    mark: PriceQ32,
+    now: i64,
+    /// Lots still to be filled on each side.
+    lots: u64,
+    /// No pair of this call can come near the cap: what a fill adds to a side it takes off what is left, but for
+    /// [`ROUNDING_MAX`].
+    far_from_cap: bool,
+    fees: Fees,
+    fills: u64,
 }
 
 /// Fills until the matched lots are used up; (lots, whether the auction is over).
@@ -59,179 +108,175 @@ pub(super) fn run(
 ) -> Result<(u64, bool)> {
     let price = market.header.halt.auction_price;
     let before = market.header.halt.walk.lots;
-    let mut bid: Option<Front> = None;
-    let mut ask: Option<Front> = None;
-    let mut over = true;
-    while market.header.halt.walk.lots != 0 {
-        let (Some(mut buyer), Some(mut seller)) = (bid, ask) else {
-            let missing = if bid.is_none() {
-                OrderSide::Bid
-            } else {
-                OrderSide::Ask
-            };
-            match front(market, missing, price, steps)? {
-                Next::Front(front) if bid.is_none() => bid = Some(front),
-                Next::Front(front) => ask = Some(front),
-                Next::OutOfSteps => {
-                    over = false;
-                    break;
-                }
-                Next::Exhausted => break,
-            }
-            continue;
-        };
-        let lots = buyer
-            .left
-            .min(seller.left)
-            .min(market.header.halt.walk.lots);
-        let capped = near_cap(market.header, lots)?;
-        if capped {
-            if let Some(dropped) = over_cap(market, &buyer, &seller, lots)? {
-                // Nothing of it is pending: under the cap's shadow every pair is settled at once.
-                orders::detach(market, dropped)?;
-                bid = bid.filter(|front| front.order != dropped);
-                ask = ask.filter(|front| front.order != dropped);
-                continue;
-            }
-        }
-        buyer.take(lots, seller.liquidation);
-        seller.take(lots, buyer.liquidation);
-        let left = math::sub(market.header.halt.walk.lots, lots)?;
-        market.header.halt.walk.lots = left;
-        bid = keep(market, buyer, price, capped, env, filled)?;
-        ask = keep(market, seller, price, capped, env, filled)?;
-    }
-    for front in [bid, ask].into_iter().flatten() {
-        settle(market, &front, price, env, filled)?;
-    }
-    let lots = before.saturating_sub(market.header.halt.walk.lots);
-    record(market.header, price, lots, env)?;
-    Ok((lots, over))
-}
-
-impl Front {
-    fn take(&mut self, lots: u64, against_liquidation: bool) {
-        self.left = self.left.saturating_sub(lots);
-        self.taken = self.taken.saturating_add(lots);
-        if against_liquidation {
-            self.against_liquidation = self.against_liquidation.saturating_add(lots);
-        }
-    }
-}
-
-/// The front stays at hand while it has lots left and nothing forces it to be settled.
-fn keep(
-    market: &mut MarketMut<'_>,
-    mut front: Front,
-    price: u64,
-    at_once: bool,
-    env: &Env,
-    filled: &mut impl FnMut(&AuctionFill),
-) -> Result<Option<Front>> {
-    if front.left != 0 && !at_once {
-        return Ok(Some(front));
-    }
-    settle(market, &front, price, env, filled)?;
-    front.taken = 0;
-    front.against_liquidation = 0;
-    Ok((front.left != 0).then_some(front))
-}
-
-/// The next order of a side that trades at the price; those that take no part leave the book.
-fn front(
-    market: &mut MarketMut<'_>,
-    side: OrderSide,
-    price: u64,
-    steps: &mut Steps,
-) -> Result<Next> {
-    loop {
-        let best = orders::tree_of(market.header, side).best;
-        if best == NIL {
-            return Ok(Next::Exhausted);
-        }
-        let order = arena::order(market.blocks, best)?;
-        let trades = match side {
-            OrderSide::Bid => order.price >= price,
-            OrderSide::Ask => order.price <= price,
-        };
-        if !trades {
-            return Ok(Next::Exhausted);
-        }
-        if !steps.take() {
-            return Ok(Next::OutOfSteps);
-        }
-        let left = taking_part(&market.as_ref(), order)?;
-        if left != 0 {
-            return Ok(Next::Front(Front {
-                order: best,
-                side,
-                left,
-                taken: 0,
-                against_liquidation: 0,
-                liquidation: order.liquidation != 0,
-            }));
-        }
-        orders::detach(market, best)?;
-    }
-}
-
-/// Settles what a front has taken: its seat, its order, its fee.
-fn settle(
-    market: &mut MarketMut<'_>,
-    front: &Front,
-    price: u64,
-    env: &Env,
-    filled: &mut impl FnMut(&AuctionFill),
-) -> Result<()> {
-    if front.taken == 0 {
-        return Ok(());
-    }
-    let order = *arena::order(market.blocks, front.order)?;
-    let params = &market.header.params;
-    let sizes = params.lot_sizes();
-    let cash = sizes.fill_cash(BaseLots(front.taken), Ticks(price))?.0;
-    let base = sizes.base_atoms(BaseLots(front.taken))?;
-    let fees = Fees::of(params, &order, front, cash, base)?;
-    let fill = SeatFill {
-        side: front.side,
-        base,
-        cash,
-        fee: fees.all,
+    let sizes = market.header.params.lot_sizes();
+    let mut filling = Filling {
+        price,
+        cash_per_lot: sizes.fill_cash(BaseLots(1), Ticks(price))?.0,
+        mark: PriceQ32(market.header.prices.mark),
+        now: env.now,
+        lots: before,
+        far_from_cap: !near_cap(market.header, before, ROUNDING_MAX),
+        fees: Fees::default(),
+        fills: 0,
+        market,
+        filled,
     };
-    if epochs::is_behind(market.header, arena::seat(market.blocks, order.seat)?) {
-        epochs::catch_up(market, order.seat)?;
-    }
-    let mark = PriceQ32(market.header.prices.mark);
-    let seat = arena::seat_mut(market.blocks, order.seat)?;
-    position::fill(seat, &mut market.header.sides, &fill, mark, env.now)?;
-    if front.left == 0 {
-        orders::detach(market, front.order)?;
-    } else {
-        orders::shrink(market, front.order, front.taken)?;
-    }
-    fees.book(market.header)?;
+    let over = filling.pairs(steps)?;
+    let Filling {
+        lots,
+        fees,
+        fills,
+        cash_per_lot,
+        ..
+    } = filling;
+    let done = before.saturating_sub(lots);
     let header = &mut *market.header;
-    if front.side == OrderSide::Bid {
-        let volume = math::join_unsigned(header.cash.volume).saturating_add(u128::from(cash));
-        header.cash.volume = math::split_unsigned(volume);
+    header.halt.walk.lots = lots;
+    fees.book(header)?;
+    // Each lot was bought once.
+    let volume = math::join_unsigned(header.cash.volume);
+    let volume = volume.saturating_add(math::wide(done, cash_per_lot));
+    header.cash.volume = math::split_unsigned(volume);
+    header.cash.fills_total = header.cash.fills_total.saturating_add(fills);
+    record(header, price, done, env)?;
+    Ok((done, over))
+}
+
+impl<F: FnMut(&AuctionFill)> Filling<'_, '_, F> {
+    /// Pair by pair; false when steps are used up.
+    fn pairs(&mut self, steps: &mut Steps) -> Result<bool> {
+        let (mut bid, mut ask) = (Front::NONE, Front::NONE);
+        let mut over = true;
+        while self.lots != 0 {
+            if bid.order == NIL || ask.order == NIL {
+                let next = if bid.order == NIL {
+                    self.front(OrderSide::Bid, &mut bid, steps)?
+                } else {
+                    self.front(OrderSide::Ask, &mut ask, steps)?
+                };
+                if next == Next::Front {
+                    continue;
+                }
+                over = next == Next::Exhausted;
+                break;
+            }
+            let lots = bid.left.min(ask.left).min(self.lots);
+            let capped = !self.far_from_cap && near_cap(self.market.header, self.lots, 0);
+            if capped {
+                if let Some(dropped) = over_cap(self.market, &bid, &ask, lots)? {
+                    // Nothing of it is pending: under the cap's shadow every pair is settled at once.
+                    orders::detach(self.market, dropped)?;
+                    let gone = if bid.order == dropped {
+                        &mut bid
+                    } else {
+                        &mut ask
+                    };
+                    gone.order = NIL;
+                    continue;
+                }
+            }
+            bid.take(lots, ask.liquidation != 0);
+            ask.take(lots, bid.liquidation != 0);
+            self.lots = math::sub(self.lots, lots)?;
+            // A front stays at hand while it has lots left and nothing forces it to be settled.
+            if bid.left == 0 || capped {
+                self.settle(OrderSide::Bid, &mut bid)?;
+            }
+            if ask.left == 0 || capped {
+                self.settle(OrderSide::Ask, &mut ask)?;
+            }
+        }
+        if bid.order != NIL && bid.taken != 0 {
+            self.settle(OrderSide::Bid, &mut bid)?;
+        }
+        if ask.order != NIL && ask.taken != 0 {
+            self.settle(OrderSide::Ask, &mut ask)?;
+        }
+        Ok(over)
     }
-    header.cash.fills_total = header.cash.fills_total.saturating_add(1);
-    filled(&AuctionFill {
-        order: front.order,
-        sequence: order.sequence,
-        seat: order.seat,
-        side: front.side,
-        lots: front.taken,
-        quote: cash,
-        fee: fees.all,
-        liquidation: front.liquidation,
-    });
-    Ok(())
+
+    /// The next order of a side that trades at the price; those that take no part leave the book.
+    #[inline(never)]
+    fn front(&mut self, side: OrderSide, front: &mut Front, steps: &mut Steps) -> Result<Next> {
+        loop {
+            let best = orders::tree_of(self.market.header, side).best;
+            if best == NIL {
+                return Ok(Next::Exhausted);
+            }
+            let order = arena::order(self.market.blocks, best)?;
+            let trades = match side {
+                OrderSide::Bid => order.price >= self.price,
+                OrderSide::Ask => order.price <= self.price,
+            };
+            if !trades {
+                return Ok(Next::Exhausted);
+            }
+            if !steps.take() {
+                return Ok(Next::OutOfSteps);
+            }
+            let left = taking_part(&self.market.as_ref(), order)?;
+            if left != 0 {
+                *front = Front {
+                    order: best,
+                    seat: order.seat,
+                    liquidation: order.liquidation,
+                    sequence: order.sequence,
+                    charge_per_atom: order.charge_per_atom,
+                    left,
+                    taken: 0,
+                    against_liquidation: 0,
+                };
+                return Ok(Next::Front);
+            }
+            orders::detach(self.market, best)?;
+        }
+    }
+
+    /// Settles what a front has taken: its seat, its order, its fee. One without lots left is no front any more.
+    #[inline(never)]
+    fn settle(&mut self, side: OrderSide, front: &mut Front) -> Result<()> {
+        let market = &mut *self.market;
+        let params = &market.header.params;
+        let cash = math::mul(front.taken, self.cash_per_lot)?;
+        let base = math::mul(front.taken, params.base_atoms_per_lot)?;
+        let fees = Fees::of(params, front, cash, base)?;
+        let fill = SeatFill {
+            side,
+            base,
+            cash,
+            fee: fees.all,
+        };
+        epochs::catch_up(market, front.seat)?;
+        let seat = arena::seat_mut(market.blocks, front.seat)?;
+        position::fill(seat, &mut market.header.sides, &fill, self.mark, self.now)?;
+        self.fees.add(&fees)?;
+        // Cannot wrap: an order a step, of which a call has few.
+        self.fills = self.fills.wrapping_add(1);
+        (self.filled)(&AuctionFill {
+            order: front.order,
+            sequence: front.sequence,
+            seat: front.seat,
+            side,
+            lots: front.taken,
+            quote: cash,
+            fee: fees.all,
+            liquidation: front.liquidation != 0,
+        });
+        if front.left != 0 {
+            orders::shrink(market, front.order, front.taken)?;
+            front.taken = 0;
+            front.against_liquidation = 0;
+            return Ok(());
+        }
+        let order = front.order;
+        front.order = NIL;
+        orders::detach(market, order)
+    }
 }
 
 /// What an order is charged, and whose it is. Traders pay the maker's fee, a liquidation what it would pay in
 /// the book. Of a liquidation's lots nothing goes to the treasury, of the other side's fee neither (INV-9).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Fees {
     all: u64,
     /// Of them, those of liquidated lots, and the contribution in those.
@@ -240,25 +285,10 @@ struct Fees {
 }
 
 impl Fees {
-    fn of(
-        params: &MarketParams,
-        order: &Order,
-        front: &Front,
-        cash: u64,
-        base: u64,
-    ) -> Result<Self> {
-        if front.liquidation {
-            let charge = if order.liquidation == super::interest::PER_ATOM {
-                Charge::PerAtom(order.charge_per_atom)
-            } else {
-                Charge::rate(params)
-            };
-            let (all, contribution) = charge.of(cash, base)?;
-            return Ok(Self {
-                all,
-                liquidation: all,
-                contribution,
-            });
+    #[inline(always)]
+    fn of(params: &MarketParams, front: &Front, cash: u64, base: u64) -> Result<Self> {
+        if front.liquidation != 0 {
+            return Self::of_liquidation(params, front, cash, base);
         }
         let all = math::mul_ppm_ceil(cash, u64::from(params.maker_fee_ppm))?;
         let liquidation = if front.against_liquidation == 0 {
@@ -273,6 +303,32 @@ impl Fees {
         })
     }
 
+    #[cold]
+    #[inline(never)]
+    fn of_liquidation(params: &MarketParams, front: &Front, cash: u64, base: u64) -> Result<Self> {
+        let charge = if front.liquidation == super::interest::PER_ATOM {
+            Charge::PerAtom(front.charge_per_atom)
+        } else {
+            Charge::rate(params)
+        };
+        let (all, contribution) = charge.of(cash, base)?;
+        Ok(Self {
+            all,
+            liquidation: all,
+            contribution,
+        })
+    }
+
+    #[inline(always)]
+    fn add(&mut self, other: &Self) -> Result<()> {
+        self.all = math::add(self.all, other.all)?;
+        if other.liquidation != 0 {
+            self.liquidation = math::add(self.liquidation, other.liquidation)?;
+            self.contribution = math::add(self.contribution, other.contribution)?;
+        }
+        Ok(())
+    }
+
     fn book(&self, header: &mut MarketHeader) -> Result<()> {
         let cash = &mut header.cash;
         let contribution = self.contribution;
@@ -284,13 +340,14 @@ impl Fees {
     }
 }
 
-/// Whether a fill of that size could bring open interest over the market's cap.
-fn near_cap(header: &MarketHeader, lots: u64) -> Result<bool> {
+/// Whether filling `lots` and `more` base atoms could bring open interest over the market's cap.
+fn near_cap(header: &MarketHeader, lots: u64, more: u64) -> bool {
     // What is pending of both fronts has not reached the sides yet: all that is left counts.
-    let left = header.halt.walk.lots.max(lots);
-    let size = header.params.lot_sizes().base_atoms(BaseLots(left));
-    let most = size.and_then(|size| math::add(header.open_interest(), size));
-    Ok(most.map_or(true, |most| most > header.params.open_interest_max))
+    let size = header.params.lot_sizes().base_atoms(BaseLots(lots));
+    let most = size
+        .and_then(|size| math::add(size, more))
+        .and_then(|size| math::add(header.open_interest(), size));
+    most.map_or(true, |most| most > header.params.open_interest_max)
 }
 
 /// The order that leaves the book because the pair would bring open interest over its cap: the younger one.
@@ -308,19 +365,22 @@ fn over_cap(
         .params
         .lot_sizes()
         .base_atoms(BaseLots(lots))?;
-    let rise = |front: &Front| -> Result<(i64, u64)> {
-        let order = arena::order(view.blocks, front.order)?;
-        let seat = arena::seat(view.blocks, order.seat)?;
-        let base = position::held(&view, seat)?.base;
-        Ok((longs_rise(front.side, base, size)?, order.sequence))
+    let rise = |side: OrderSide, front: &Front| -> Result<i64> {
+        let seat = arena::seat(view.blocks, front.seat)?;
+        longs_rise(side, position::held(&view, seat)?.base, size)
     };
-    let ((bought, bid), (sold, ask)) = (rise(buyer)?, rise(seller)?);
+    let (bought, sold) = (rise(OrderSide::Bid, buyer)?, rise(OrderSide::Ask, seller)?);
     let rise = math::add_signed(bought, sold)?;
     let after = market.header.open_interest().saturating_add_signed(rise);
     if rise <= 0 || after <= header {
         return Ok(None);
     }
-    Ok(Some(if bid > ask { buyer.order } else { seller.order }))
+    let younger_bid = buyer.sequence > seller.sequence;
+    Ok(Some(if younger_bid {
+        buyer.order
+    } else {
+        seller.order
+    }))
 }
 
 /// The print.

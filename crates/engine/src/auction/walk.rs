@@ -31,19 +31,25 @@ pub(super) fn start(header: &MarketHeader) -> AuctionWalk {
 /// Lots with which an order takes part: none if it has expired by the end of the call or its seat is too many
 /// epochs behind; of a reduce-only one what is left of the position after the seat's better orders, so that
 /// what cannot trade moves no price.
+#[inline(always)]
 pub(super) fn taking_part(market: &MarketRef<'_>, order: &Order) -> Result<u64> {
     if order.expired(market.header.halt.call_ends_at) {
         return Ok(0);
     }
     let seat = arena::seat(market.blocks, order.seat)?;
-    let reduce_only = order.reduce_only != 0;
-    if !reduce_only && !epochs::is_behind(market.header, seat) {
+    if order.reduce_only == 0 && !epochs::is_behind(market.header, seat) {
         return Ok(order.lots);
     }
+    part_of_position(market, order, seat)
+}
+
+/// The same for a reduce-only order and for one whose seat is epochs behind.
+#[inline(never)]
+fn part_of_position(market: &MarketRef<'_>, order: &Order, seat: &Seat) -> Result<u64> {
     let Ok(held) = position::held(market, seat) else {
         return Ok(0);
     };
-    if !reduce_only {
+    if order.reduce_only == 0 {
         return Ok(order.lots);
     }
     let reduces = if order.side == OrderSide::Bid.byte() {
@@ -134,21 +140,16 @@ impl Finding {
 
     /// Matches both sides; false when steps are used up.
     fn matching(&mut self, market: &MarketRef<'_>, steps: &mut Steps) -> Result<bool> {
-        let walk = &mut self.walk;
-        loop {
+        // A copy, so that the loop runs in registers.
+        let mut walk = self.walk;
+        let finished = loop {
             let bid = ready(market, &mut walk.bid, &mut walk.bid_left, steps)?;
             let ask = ready(market, &mut walk.ask, &mut walk.ask_left, steps)?;
-            if !bid || !ask {
-                return Ok(false);
-            }
-            if walk.bid == NIL || walk.ask == NIL {
-                return Ok(true);
-            }
-            let bid = arena::order(market.blocks, walk.bid)?;
-            let ask = arena::order(market.blocks, walk.ask)?;
-            if bid.price < ask.price {
-                return Ok(true);
-            }
+            let (bid, ask) = match (bid, ask) {
+                (Ready::OutOfSteps, _) | (_, Ready::OutOfSteps) => break false,
+                (Ready::Order(bid), Ready::Order(ask)) if bid.price >= ask.price => (bid, ask),
+                _ => break true,
+            };
             let lots = walk.bid_left.min(walk.ask_left);
             walk.lots = math::add(walk.lots, lots)?;
             (walk.last_bid, walk.last_ask) = (bid.price, ask.price);
@@ -160,7 +161,9 @@ impl Finding {
             if walk.ask_left == 0 {
                 walk.ask = ask.next;
             }
-        }
+        };
+        self.walk = walk;
+        Ok(finished)
     }
 
     /// The price where the last matched orders or the plateau of X = 0 decide it. `None`: X changes sign
@@ -227,22 +230,34 @@ impl Finding {
     }
 }
 
-/// Moves on to the next order that takes part, unless one is at hand; false when steps are used up.
-fn ready(
-    market: &MarketRef<'_>,
+/// What comes next on a side.
+enum Ready<'a> {
+    Order(&'a Order),
+    End,
+    OutOfSteps,
+}
+
+/// Moves on to the next order that takes part, unless one is at hand.
+#[inline(always)]
+fn ready<'a>(
+    market: &MarketRef<'a>,
     cursor: &mut u32,
     left: &mut u64,
     steps: &mut Steps,
-) -> Result<bool> {
-    while *cursor != NIL && *left == 0 {
-        if !steps.take() {
-            return Ok(false);
-        }
+) -> Result<Ready<'a>> {
+    while *cursor != NIL {
         let order = arena::order(market.blocks, *cursor)?;
-        *left = taking_part(market, order)?;
-        if *left == 0 {
-            *cursor = order.next;
+        if *left != 0 {
+            return Ok(Ready::Order(order));
         }
+        if !steps.take() {
+            return Ok(Ready::OutOfSteps);
+        }
+        *left = taking_part(market, order)?;
+        if *left != 0 {
+            return Ok(Ready::Order(order));
+        }
+        *cursor = order.next;
     }
-    Ok(true)
+    Ok(Ready::End)
 }

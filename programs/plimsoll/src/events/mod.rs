@@ -3,12 +3,15 @@
 
 use anchor_lang::prelude::*;
 
+mod auction_filled;
 mod credit;
 mod governance;
 mod halts;
 mod losses;
 mod order_placed;
+mod records;
 
+pub(crate) use auction_filled::{AuctionFills, AUCTION_FILLED_SIZE_MAX};
 pub use credit::*;
 pub use governance::*;
 pub use halts::*;

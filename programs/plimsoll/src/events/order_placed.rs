@@ -7,8 +7,8 @@ use anchor_lang::Discriminator;
 use plimsoll_engine::place::{MatchPlan, PlanStep, StepKind, MATCH_STEPS_MAX};
 use solana_program::log::sol_log_data;
 
+use super::records::Records;
 use super::{FillRecord, OrderPlaced, RemovalRecord};
-use crate::error::PlimsollError;
 
 /// Bytes of the largest [`OrderPlaced`]: discriminator, fields, and a record for every step of a plan.
 pub const ORDER_PLACED_SIZE_MAX: usize = 8 + 192 + MATCH_STEPS_MAX * FILL_RECORD_SIZE;
@@ -28,10 +28,7 @@ pub fn emit_order_placed(
     event.serialize(&mut rest)?;
     // The two empty vectors end the fields with a length of zero each: the real ones go there.
     let fields = ORDER_PLACED_SIZE_MAX.saturating_sub(rest.len());
-    let mut records = Records {
-        buffer,
-        end: fields.saturating_sub(8),
-    };
+    let mut records = Records::behind(buffer, fields.saturating_sub(8));
     let fills_at = records.begin()?;
     let mut count = 0_u32;
     for step in plan.fills() {
@@ -49,42 +46,8 @@ pub fn emit_order_placed(
         }
     }
     records.finish(removals_at, removed)?;
-    let Records { buffer, end } = records;
-    sol_log_data(&[buffer.get(..end).unwrap_or(&[])]);
+    sol_log_data(&[records.written()]);
     Ok(())
-}
-
-/// Vectors written in place, as Borsh has them.
-struct Records<'a> {
-    buffer: &'a mut [u8; ORDER_PLACED_SIZE_MAX],
-    end: usize,
-}
-
-impl Records<'_> {
-    /// Leaves room for a vector's length and says where.
-    #[inline(always)]
-    fn begin(&mut self) -> Result<usize> {
-        let at = self.end;
-        self.push(&[0; 4])?;
-        Ok(at)
-    }
-
-    #[inline(always)]
-    fn push<const N: usize>(&mut self, record: &[u8; N]) -> Result<()> {
-        let place = self
-            .buffer
-            .get_mut(self.end..)
-            .and_then(<[u8]>::first_chunk_mut);
-        *place.ok_or(PlimsollError::Overflow)? = *record;
-        self.end = self.end.saturating_add(N);
-        Ok(())
-    }
-
-    fn finish(&mut self, at: usize, count: u32) -> Result<()> {
-        let place = self.buffer.get_mut(at..).and_then(<[u8]>::first_chunk_mut);
-        *place.ok_or(PlimsollError::Overflow)? = count.to_le_bytes();
-        Ok(())
-    }
 }
 
 impl FillRecord {

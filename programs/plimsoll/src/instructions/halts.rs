@@ -1,7 +1,7 @@
 //! Velocity halts: what every instruction that changes a market does first, and the auction's own steps.
 
 use anchor_lang::prelude::*;
-use plimsoll_engine::auction::{self, AuctionFill};
+use plimsoll_engine::auction;
 use plimsoll_engine::halt::{self, Trip};
 use plimsoll_engine::state::{HaltPhase, MarkAccount, MarketHeader};
 use plimsoll_engine::Env;
@@ -9,8 +9,8 @@ use plimsoll_engine::Env;
 use super::environment;
 use crate::error::{IntoAnchor, PlimsollError};
 use crate::events::{
-    AuctionEnded, AuctionFillRecord, AuctionFilled, AuctionPriceFixed, HaltEnded, HaltStarted,
-    EVENT_VERSION,
+    AuctionEnded, AuctionFilled, AuctionFills, AuctionPriceFixed, HaltEnded, HaltStarted,
+    AUCTION_FILLED_SIZE_MAX, EVENT_VERSION,
 };
 use crate::loaders::{load_mut, same_key, LoadedMarketMut};
 
@@ -89,11 +89,10 @@ pub(crate) fn advance_halt(ctx: Context<AdvanceHalt>, steps_max: u16) -> Result<
         return err!(PlimsollError::WrongAccount);
     }
     let mut copy = load_mut::<MarkAccount>(&ctx.accounts.mark)?;
-    let mut fills = Vec::new();
-    let done = auction::advance(&mut market, steps_max, &env, &mut |fill| {
-        fills.push(record_of(fill));
-    })
-    .anchor()?;
+    let mut buffer = vec![0; AUCTION_FILLED_SIZE_MAX];
+    let mut fills = AuctionFills::new(&mut buffer);
+    let done =
+        auction::advance(&mut market, steps_max, &env, &mut |fill| fills.push(fill)).anchor()?;
     copy.copy_from(market.header, env.slot);
     let header = &*market.header;
     if let Some(reopened) = &done.reopened {
@@ -110,16 +109,14 @@ pub(crate) fn advance_halt(ctx: Context<AdvanceHalt>, steps_max: u16) -> Result<
             reference: fixed.reference,
         });
     }
-    if !fills.is_empty() {
-        emit!(AuctionFilled {
-            version: EVENT_VERSION,
-            market: *key,
-            sequence,
-            price: header.halt.auction_price,
-            lots_left: header.halt.walk.lots,
-            fills,
-        });
-    }
+    fills.emit(&AuctionFilled {
+        version: EVENT_VERSION,
+        market: *key,
+        sequence,
+        price: header.halt.auction_price,
+        lots_left: header.halt.walk.lots,
+        fills: Vec::new(),
+    })?;
     if done.resolved {
         emit!(AuctionEnded {
             version: EVENT_VERSION,
@@ -129,15 +126,4 @@ pub(crate) fn advance_halt(ctx: Context<AdvanceHalt>, steps_max: u16) -> Result<
         });
     }
     Ok(())
-}
-
-fn record_of(fill: &AuctionFill) -> AuctionFillRecord {
-    AuctionFillRecord {
-        seat: fill.seat,
-        sequence: fill.sequence,
-        side: fill.side.byte(),
-        liquidation: fill.liquidation,
-        lots: fill.lots,
-        fee: fill.fee,
-    }
 }
