@@ -9,7 +9,7 @@ mod tests;
 
 pub use sections::{
     AlertsConfig, CreditConfig, DeskConfig, EndpointConfig, FeesConfig, HttpConfig, MarketConfig,
-    MarksSection, PlanConfig, RolesConfig, SettlerConfig, SourcesConfig,
+    MarksSection, PlanConfig, RolesConfig, SenderConfig, SettlerConfig, ShardConfig, SourcesConfig,
 };
 
 use std::path::{Path, PathBuf};
@@ -36,7 +36,10 @@ table! {
         low_balance_lamports: u64 = 100_000_000,
         /// In the order of preference.
         endpoints @ "endpoint": Vec<EndpointConfig> = Vec::new(),
+        /// Where transactions are sent beside the endpoints.
+        senders @ "sender": Vec<SenderConfig> = Vec::new(),
         markets @ "market": Vec<MarketConfig> = Vec::new(),
+        shard: ShardConfig = ShardConfig::default(),
         roles: RolesConfig = RolesConfig::default(),
         desk: Option<DeskConfig> = None,
         marks: MarksSection = MarksSection::default(),

@@ -13,6 +13,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
+use solana_client::nonblocking::rpc_client::RpcClient;
 use solana_client::rpc_config::{RpcSendTransactionConfig, RpcSimulateTransactionConfig};
 use solana_commitment_config::CommitmentConfig;
 use solana_compute_budget_interface::ComputeBudgetInstruction;
@@ -40,6 +42,8 @@ const POLLS_PER_RESEND: u32 = 10;
 const BLOCKHASH_AGE: Duration = Duration::from_secs(5);
 /// Different compute limits that like transactions are sent with, in turn.
 const SALTS: u32 = 4_096;
+/// A sender that answers later than this is not waited for.
+const SENDER_TIMEOUT: Duration = Duration::from_secs(2);
 /// No transaction is waited for longer than this: a blockhash lives about a minute.
 const CONFIRM_MAX: Duration = Duration::from_secs(120);
 
@@ -61,6 +65,8 @@ pub struct Executed {
 /// Signs and sends for one operator.
 pub struct Executor {
     endpoints: Arc<Endpoints>,
+    /// Where transactions go besides; nothing is read from them.
+    senders: Vec<RpcClient>,
     payer: Keypair,
     desk: Option<Keypair>,
     fees: FeePolicy,
@@ -96,6 +102,7 @@ impl Executor {
     ) -> Self {
         Self {
             endpoints,
+            senders: Vec::new(),
             payer,
             desk,
             fees,
@@ -104,6 +111,14 @@ impl Executor {
             salt: AtomicU32::new(std::process::id()),
             dry_run,
         }
+    }
+
+    /// Sends every transaction to these addresses as well.
+    #[must_use]
+    pub fn with_senders(mut self, urls: impl Iterator<Item = String>) -> Self {
+        let clients = urls.map(|url| RpcClient::new_with_timeout(url, SENDER_TIMEOUT));
+        self.senders = clients.collect();
+        self
     }
 
     /// What an action costs at most, lamports.
@@ -312,19 +327,23 @@ impl Executor {
         }
     }
 
-    /// Hands the transaction to every endpoint that is up to date; one that takes it is enough.
+    /// Hands the transaction to every endpoint that is up to date and to every sender, at the same time; one
+    /// that takes it is enough.
     async fn broadcast(&self, transaction: &VersionedTransaction) -> Result<(), String> {
         let config = RpcSendTransactionConfig {
             skip_preflight: true,
             max_retries: Some(0),
             ..Default::default()
         };
+        let endpoints = self.endpoints.up_to_date().into_iter();
+        let clients = endpoints.map(|(_, rpc)| rpc).chain(&self.senders);
+        let sent = clients.map(|rpc| rpc.send_transaction_with_config(transaction, config));
         let mut last = Err("no endpoint is up to date".to_owned());
-        for (index, rpc) in self.endpoints.up_to_date() {
-            match rpc.send_transaction_with_config(transaction, config).await {
+        for (place, answer) in join_all(sent).await.into_iter().enumerate() {
+            match answer {
                 Ok(_) => last = Ok(()),
                 Err(error) => {
-                    debug!(endpoint = index, %error, "not taken");
+                    debug!(place, %error, "not taken");
                     if last.is_err() {
                         last = Err(error.to_string());
                     }

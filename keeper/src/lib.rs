@@ -20,5 +20,6 @@ pub mod process;
 pub mod run;
 pub mod secrets;
 pub mod setup;
+pub mod shard;
 pub mod sources;
 pub mod standing;

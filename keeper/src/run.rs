@@ -18,6 +18,7 @@ use crate::metrics::Metrics;
 use crate::mirror::{Applied, ChainClock, Mirror, Sync};
 use crate::oversight::Oversight;
 use crate::plan::Plan;
+use crate::shard::Shard;
 use crate::sources::{Event, Request, Source};
 
 /// Events that wait for the mirror; a stream that does not fit leads to a snapshot.
@@ -42,6 +43,8 @@ pub struct Parts {
     /// Longest time between two decisions; news are decided on at once.
     pub decide: Duration,
     pub oversight: Oversight,
+    /// Only what is this shard's is sent.
+    pub shard: Shard,
     /// One decision, its outcomes, and the end.
     pub once: bool,
 }
@@ -204,7 +207,7 @@ impl Loop {
         }
         let begun = Instant::now();
         self.watch.follow(&mut parts.mirror, &clock);
-        let actions = decide::decide_for(&parts.mirror, &clock, &parts.roles, &self.watch);
+        let mut actions = decide::decide_for(&parts.mirror, &clock, &parts.roles, &self.watch);
         let missed = self.watch.missed();
         self.watch.note(&actions);
         if self.watch.missed() != missed {
@@ -214,6 +217,7 @@ impl Loop {
                 "the patrol found what the index had missed"
             );
         }
+        actions.retain(|action| parts.shard.owns(&parts.mirror, action));
         let count = actions.len();
         let elapsed = begun.elapsed();
         self.decided = Some((Instant::now(), elapsed, changes));

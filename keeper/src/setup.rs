@@ -27,6 +27,7 @@ use crate::oversight::{Oversight, OversightLimits};
 use crate::plan::{Limits, Plan};
 use crate::run::{Parts, REQUESTS_MAX};
 use crate::secrets::Secrets;
+use crate::shard::Shard;
 use crate::sources::{
     Endpoint, Endpoints, Polling, PollingConfig, ProgramReader, Source, Stream, StreamConfig,
 };
@@ -218,7 +219,12 @@ pub async fn assemble(
     let fees = FeePolicy {
         base: config.fees.base,
         cap: config.fees.cap,
+        cap_max: config.fees.cap_max,
+        value_step: config.fees.cap_value_step,
+        age_step: config.fees.cap_age_step_ms,
     };
+    let executor = Executor::new(endpoints, payer, desk_key, fees, args.dry_run);
+    let senders = config.senders.iter().map(|sender| sender.rpc.clone());
     tell_constants(config, &metrics.operations);
     let limits = OversightLimits {
         not_safe: config.alerts.not_safe_seconds,
@@ -236,18 +242,13 @@ pub async fn assemble(
             backoff_max: config.plan.backoff_max_ms,
             lamports_an_hour: config.plan.lamports_an_hour,
         }),
-        executor: Arc::new(Executor::new(
-            endpoints,
-            payer,
-            desk_key,
-            fees,
-            args.dry_run,
-        )),
+        executor: Arc::new(executor.with_senders(senders)),
         ledger: Ledger::open(&config.ledger)?,
         metrics,
         requests,
         decide: Duration::from_millis(config.plan.decide_ms),
         oversight,
+        shard: shard(config)?,
         once: args.once,
     };
     Ok(Assembled {
@@ -261,6 +262,16 @@ pub async fn assemble(
     })
 }
 
+fn shard(config: &KeeperConfig) -> Result<Shard> {
+    let markets = config.shard.markets.iter();
+    let markets = markets.map(|(market, index)| Ok((parsed(market, "shard.markets")?, *index)));
+    Ok(Shard {
+        index: config.shard.index,
+        count: config.shard.count,
+        markets: markets.collect::<Result<_>>()?,
+    })
+}
+
 /// Figures that stay as they are while the process runs.
 fn tell_constants(config: &KeeperConfig, figures: &Operations) {
     let shown = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
@@ -268,6 +279,7 @@ fn tell_constants(config: &KeeperConfig, figures: &Operations) {
     figures
         .spending_cap
         .set(shown(config.plan.lamports_an_hour));
+    figures.shard(config.shard.index, config.shard.count);
     let on = &config.roles;
     for (role, runs) in [
         ("marks", on.marks),

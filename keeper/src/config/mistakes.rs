@@ -26,7 +26,10 @@ impl Mistakes {
         self.markets(config);
         self.sources(config);
         self.plan(config);
+        self.shard(config);
         let fees = &config.fees;
+        let under = fees.cap_max < fees.cap;
+        self.when(under, "fees.cap_max is under fees.cap");
         self.when(fees.cap < fees.base, "fees.cap is under fees.base");
         let listen = &config.http.listen;
         self.when(
@@ -50,6 +53,23 @@ impl Mistakes {
             if let Some(ws) = &endpoint.ws {
                 self.address("endpoint", ws, ["ws://", "wss://"]);
             }
+        }
+        for sender in &config.senders {
+            self.address("sender", &sender.rpc, ["http://", "https://"]);
+        }
+    }
+
+    fn shard(&mut self, config: &KeeperConfig) {
+        let shard = &config.shard;
+        let count = shard.count;
+        self.when(count == 0, "shard.count is 0");
+        let mut outside = |what: &str, index: u64| {
+            let text = format!("{what}: there is no shard {index} of {count}");
+            self.when(count != 0 && index >= count, text);
+        };
+        outside("shard.index", shard.index);
+        for (market, index) in &shard.markets {
+            outside(&format!("shard.markets {market}"), *index);
         }
     }
 
@@ -135,6 +155,8 @@ fn keys(config: &KeeperConfig) -> Vec<(&'static str, &str)> {
     if let Some(desk) = &config.desk {
         keys.push(("desk.margin_account", &desk.margin_account));
     }
+    let assigned = config.shard.markets.keys();
+    keys.extend(assigned.map(|market| ("shard.markets", market.as_str())));
     for market in &config.markets {
         keys.push(("market", &market.address));
         keys.extend(market.feeds.iter().map(|feed| ("feed", feed.as_str())));

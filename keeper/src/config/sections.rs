@@ -16,6 +16,24 @@ table! {
 }
 
 table! {
+    /// Another endpoint that signed transactions are sent to.
+    SenderConfig {
+        rpc: String = String::new(),
+    }
+}
+
+table! {
+    /// Which part of the work is this keeper's.
+    ShardConfig {
+        /// Below `count`.
+        index: u64 = 0,
+        count: u64 = 1,
+        /// Markets that are assigned by hand, the same in every keeper's file.
+        markets: BTreeMap<String, u64> = BTreeMap::new(),
+    }
+}
+
+table! {
     /// A market and the price accounts that its index is made of.
     MarketConfig {
         address: String = String::new(),
@@ -101,8 +119,16 @@ table! {
 table! {
     /// Priority fees, micro-lamports per compute unit.
     FeesConfig {
+        /// Of what can wait; danger, age and retries double it.
         base: u64 = 0,
+        /// Highest price of what is small and new.
         cap: u64 = 100_000,
+        /// Highest price of all.
+        cap_max: u64 = 2_000_000,
+        /// Quote atoms at risk that raise the cap by once more itself; 0: none do.
+        cap_value_step: u64 = 1_000_000_000,
+        /// Milliseconds of waiting that do.
+        cap_age_step_ms: u64 = 10_000,
     }
 }
 

@@ -61,6 +61,14 @@ fn a_file_full_of_mistakes_names_each_of_them() {
         [fees]
         base = 5
         cap = 1
+        cap_max = 0
+        [[sender]]
+        rpc = 'wss://elsewhere'
+        [shard]
+        index = 2
+        count = 2
+        [shard.markets]
+        somewhere = 5
         [sources]
         pulse_ms = 1
         [http]
@@ -85,6 +93,11 @@ fn a_file_full_of_mistakes_names_each_of_them() {
         "plan.queue: invalid type",
         "plan.backoff_max_ms is under plan.backoff_min_ms",
         "fees.cap is under fees.base",
+        "fees.cap_max is under fees.cap",
+        "sender: `wss://elsewhere` begins neither",
+        "shard.index: there is no shard 2 of 2",
+        "shard.markets somewhere: there is no shard 5 of 2",
+        "shard.markets: `somewhere` is no public key",
         "sources.pulse_ms is under 50",
         "http.listen: here is no address",
         "alerts: `boredom` is no kind",

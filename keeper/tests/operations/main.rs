@@ -157,3 +157,22 @@ fn alerts_reach_a_webhook_whose_address_stands_nowhere() {
     );
     assert!(!node.log().contains("hush"), "{}", node.log());
 }
+
+#[test]
+fn transactions_go_to_the_second_sender_too_and_one_that_is_dead_harms_nothing() {
+    let node = Node::start();
+    let relay = Node::start();
+    node.told.landed.store(true, Ordering::Relaxed);
+    node.configure(&format!(
+        "[[sender]]\nrpc = '{}'\n[[sender]]\nrpc = 'http://127.0.0.1:1'\n",
+        relay.url()
+    ));
+    let once = node.command().args(["run", "--once"]).output();
+    let once = once.expect("a keeper");
+    assert!(once.status.success(), "{once:?}");
+    assert_eq!(node.outcomes(), ["landed"]);
+    assert_eq!(node.told.sent.load(Ordering::Relaxed), 1);
+    assert_eq!(relay.told.sent.load(Ordering::Relaxed), 1);
+    // It is sent to and not read from.
+    assert_eq!(relay.told.asked.load(Ordering::Relaxed), 1);
+}

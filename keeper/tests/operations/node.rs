@@ -26,6 +26,8 @@ const THREADS: usize = 4;
 /// What the node is told while it runs.
 #[derive(Debug, Default)]
 pub struct Told {
+    /// Requests of any kind that came in.
+    pub asked: AtomicU64,
     /// Transactions that came in.
     pub sent: AtomicU64,
     /// Whether what came in has landed.
@@ -96,6 +98,10 @@ impl Node {
         }
     }
 
+    pub fn url(&self) -> String {
+        format!("http://{}", self.server.server_addr())
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -108,13 +114,13 @@ impl Node {
         let secret = std::fs::Permissions::from_mode(0o600);
         std::fs::set_permissions(self.path("keeper.json"), secret).expect("set");
         let config = format!(
-            "keypair = '{key}'\nledger = '{ledger}'\n[[endpoint]]\nrpc = 'http://{rpc}'\n\
+            "keypair = '{key}'\nledger = '{ledger}'\n[[endpoint]]\nrpc = '{rpc}'\n\
              [[market]]\naddress = '{market}'\nfeeds = ['{feed}']\n\
              [sources]\npulse_ms = 50\nresync_ms = 1000\n[plan]\ndecide_ms = 50\n\
              [http]\nlisten = '127.0.0.1:0'\n{more}",
             key = self.path("keeper.json").display(),
             ledger = self.path("keeper.sqlite").display(),
-            rpc = self.server.server_addr(),
+            rpc = self.url(),
             market = self.market,
             feed = self.feed,
         );
@@ -187,6 +193,7 @@ impl Chain {
     fn answer(&self, mut request: Request) {
         let mut body = String::new();
         let _ = request.as_reader().read_to_string(&mut body);
+        self.told.asked.fetch_add(1, Ordering::Relaxed);
         let asked: Value = serde_json::from_str(&body).unwrap_or_default();
         let method = asked["method"].as_str().unwrap_or_default();
         let answer = match self.result(method, &asked["params"]) {
