@@ -117,15 +117,38 @@ fn chargeable_seconds(
         .index_time
         .saturating_add(i64::from(params.index_age_seconds_max));
     let end = now.min(fresh_until);
+    let halted = halted_seconds(prices, params, halt, now);
+    math::seconds_since(end, start)
+        .saturating_sub(halted)
+        .min(u64::from(params.accrual_seconds_max))
+}
+
+/// Seconds of (funding_time, now] in which the index was fresh and the market in its last halt.
+fn halted_seconds(prices: &PriceState, params: &MarketParams, halt: &HaltState, now: i64) -> u64 {
+    let fresh_until = prices
+        .index_time
+        .saturating_add(i64::from(params.index_age_seconds_max));
     let halt_end = if halt.phase == HaltPhase::Continuous.byte() {
         halt.reopened_at
     } else {
         i64::MAX
     };
-    let halted = math::seconds_since(end.min(halt_end), start.max(halt.tripped_at));
-    math::seconds_since(end, start)
-        .saturating_sub(halted)
-        .min(u64::from(params.accrual_seconds_max))
+    let end = now.min(fresh_until).min(halt_end);
+    math::seconds_since(end, prices.funding_time.max(halt.tripped_at))
+}
+
+/// Passes over what of the last halt no accrual has come to: before a trip that another halt follows, which then is
+/// the last.
+pub(crate) fn pass_over_halt(
+    prices: &mut PriceState,
+    params: &MarketParams,
+    halt: &HaltState,
+    now: i64,
+) {
+    let halted = halted_seconds(prices, params, halt, now);
+    prices.funding_time = i64::try_from(halted)
+        .unwrap_or(i64::MAX)
+        .saturating_add(prices.funding_time);
 }
 
 /// |f|: the clamped premium over `seconds`, Q.64 quote atoms per base atom, rounded down.

@@ -5,6 +5,7 @@
 //! and is the first step of whatever changes a market. The auction itself is in `auction`.
 
 use crate::error::{EngineError, Result};
+use crate::funding;
 use crate::gate::{self, Action};
 use crate::mark::RefreshOutcome;
 use crate::math;
@@ -255,6 +256,7 @@ pub fn trip(header: &mut MarketHeader, cause: Cause, env: &Env) -> Trip {
         };
     }
     let escalation = escalation(header, env.now);
+    funding::pass_over_halt(&mut header.prices, &header.params, &header.halt, env.now);
     let halt = &mut header.halt;
     halt.phase = HaltPhase::Call.byte();
     halt.step = AuctionStep::Matching.byte();

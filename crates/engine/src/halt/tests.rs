@@ -333,3 +333,29 @@ fn extreme_clocks_neither_panic_nor_halt_for_ever() {
         }
     }
 }
+
+#[test]
+fn a_trip_by_a_trade_leaves_no_second_of_the_halt_before_to_funding() {
+    // (funding was charged up to, first trip, reopened, second trip, now, index stale from, seconds to charge).
+    let cases = [
+        ("within the first halt", [0, -6, 11, 32, 33], 60, 21),
+        ("before both", [0, 5, 22, 30, 40], 60, 13),
+        ("after the first", [0, -40, -23, 12, 20], 60, 12),
+        ("stale before the reopening", [0, 5, 22, 30, 40], 15, 5),
+        ("stale between them", [0, 5, 22, 30, 40], 25, 8),
+        ("no halt before", [0, -1_000, -1_000, 12, 20], 60, 12),
+    ];
+    for (name, [charged, first, reopened, second, now], fresh, expected) in cases {
+        let mut header = header_of(&roomy());
+        let age = i64::from(header.params.index_age_seconds_max);
+        header.prices.funding_time = NOW + charged;
+        header.prices.index_time = NOW + fresh - age;
+        header.halt.tripped_at = NOW + first;
+        header.halt.reopened_at = NOW + reopened;
+        assert!(trip(&mut header, Cause::Trade, &at(NOW + second)).halted);
+        let (sides, prices) = (&mut header.sides, &mut header.prices);
+        let outcome =
+            crate::funding::accrue(sides, prices, &header.params, &header.halt, NOW + now);
+        assert_eq!(outcome.unwrap().seconds, expected, "{name}");
+    }
+}
