@@ -14,7 +14,9 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Mutex;
 
+use model::halts::Deed;
 use model::{Shape, World};
+use plimsoll_engine::state::HaltPhase;
 use plimsoll_engine::EngineError;
 
 fn from_environment(name: &str, default: u64) -> u64 {
@@ -40,6 +42,8 @@ struct Mix {
     ends: u64,
     /// Steps of borrowers, of lines and of providers.
     credit: u64,
+    /// Jumps of the index, auctions, and accounts that join them.
+    halts: u64,
     /// Accounts that trade; zero: all.
     accounts: u64,
     /// One step in so many is followed by each of the trials on a copy.
@@ -58,6 +62,7 @@ const EVEN: Mix = Mix {
     losses: 0,
     ends: 0,
     credit: 0,
+    halts: 0,
     accounts: 0,
     samples: 2_000,
 };
@@ -74,6 +79,7 @@ const STORM: Mix = Mix {
     losses: 16,
     ends: 0,
     credit: 0,
+    halts: 0,
     accounts: 0,
     samples: 2_000,
 };
@@ -84,8 +90,13 @@ fn step(world: &mut World, mix: &Mix) -> (&'static str, Result<(), EngineError>)
         0 => all,
         some => some,
     }) as usize;
-    let market = world.random.below(world.markets.len() as u64) as usize;
-    let kinds: [(&str, u64); 21] = [
+    let mut market = world.random.below(world.markets.len() as u64) as usize;
+    // Where there is a halt, most steps go.
+    if mix.halts != 0 && !world.random.one_in(3) {
+        let halted = |number: &usize| !world.markets[*number].allows(Deed::Trade, world.env.now);
+        market = (0..world.markets.len()).find(halted).unwrap_or(market);
+    }
+    let kinds: [(&str, u64); 24] = [
         ("cancel", mix.cancel),
         ("deposit", mix.cash.div_ceil(3)),
         ("withdraw", mix.cash - mix.cash.div_ceil(3)),
@@ -104,6 +115,9 @@ fn step(world: &mut World, mix: &Mix) -> (&'static str, Result<(), EngineError>)
         ("liquidate", mix.losses / 3),
         ("take over", mix.losses / 4),
         ("tear up", mix.losses / 4),
+        ("jump", mix.halts / 6),
+        ("advance", mix.halts / 3),
+        ("join", mix.halts / 2),
         ("close remainder", mix.losses / 12),
         ("sync", mix.losses / 12),
         ("place", 100),
@@ -120,6 +134,16 @@ fn step(world: &mut World, mix: &Mix) -> (&'static str, Result<(), EngineError>)
     // Most orders wait for a fresh index.
     if chosen == "place" && world.markets[market].stale(world.env.now) && !world.random.one_in(4) {
         chosen = "mark";
+    }
+    // Who waits for an auction places orders.
+    let (state, now) = (&world.markets[market], world.env.now);
+    let idle = match chosen {
+        "join" => !state.allows(Deed::Join, now),
+        "advance" => state.phase(now) != HaltPhase::Uncross,
+        _ => false,
+    };
+    if idle && !world.random.one_in(6) {
+        chosen = "place";
     }
     let outcome = match chosen {
         "cancel" => world.cancel(account, market),
@@ -157,6 +181,9 @@ fn step(world: &mut World, mix: &Mix) -> (&'static str, Result<(), EngineError>)
             world.provide(vault)
         }
         "liquidate" | "take over" | "tear up" => loss(world, account, chosen),
+        "jump" => world.jump(market),
+        "advance" => world.advance(market),
+        "join" => join(world, account, market),
         "close remainder" => world.close_remainder(account, market),
         "sync" => world.sync(account, market),
         _ => world.place(account, market),
@@ -189,6 +216,32 @@ fn loss(world: &mut World, first: usize, what: &str) -> Result<(), EngineError> 
             world.take_over(account, taker, lots)
         }
     }
+}
+
+/// Interest of an account that may be liquidated, mostly; where there is none, of one that a move of the price
+/// brings there.
+fn join(world: &mut World, first: usize, market: usize) -> Result<(), EngineError> {
+    let count = world.accounts.len();
+    let held = |world: &World, account: &usize| {
+        let seat = world.markets[market].seats.get(account);
+        seat.is_some_and(|seat| seat.base != 0)
+    };
+    let all = || (0..count).map(|step| (first + step) % count);
+    let found = all().find(|account| held(world, account) && world.liquidatable(*account));
+    let account = match (found, world.random.below(4)) {
+        (_, 0) => first,
+        (Some(account), _) => account,
+        (None, dice) => {
+            let account = all().find(|account| held(world, account)).unwrap_or(first);
+            if dice == 1 {
+                world.squeeze(account)?;
+                let _ = world.join_auction(account, market);
+                return Ok(());
+            }
+            account
+        }
+    };
+    world.join_auction(account, market)
 }
 
 /// A step on a loan, mostly on one that runs or is needed.
@@ -514,6 +567,58 @@ fn liquidation_waits_for_a_committed_line_that_could_cure() {
     assert_reached(&counts, model::CREDIT, &states);
 }
 
+/// Prices jump, and markets that may halt do.
+const HALTING: Mix = Mix {
+    halts: 30,
+    losses: 8,
+    gaps: 1,
+    samples: 1_000,
+    ..STORM
+};
+
+#[test]
+fn inv_10_markets_halt_auction_and_reopen_in_every_sequence() {
+    let counts = counts_of(&[14, 114, 214], HALTING, model::HALTS);
+    let states = [
+        "tripped by the index",
+        "tripped by the mark",
+        "tripped by a trade",
+        "tripped by a liquidation",
+        "trip beyond the budget",
+        "auction price fixed",
+        "auction filled",
+        "joined an auction",
+        "liquidated in an auction",
+        "reopened after an auction",
+        "reopened by the clock alone",
+    ];
+    assert_reached(&counts, model::HALTS, &states);
+}
+
+/// Borrowers in markets that halt: a call may draw, an auction may not, and a margin call waits for a reopening.
+const HALTING_LOANS: Mix = Mix {
+    halts: 24,
+    losses: 8,
+    gaps: 3,
+    accounts: 9,
+    credit: 16,
+    cash: 6,
+    settle: 4,
+    ..STORM
+};
+
+#[test]
+fn halted_markets_lend_and_liquidate_as_the_table_says() {
+    let counts = counts_of(&[15, 115], HALTING_LOANS, model::HALTS_CREDIT);
+    let states = [
+        "auction filled",
+        "joined an auction",
+        "drawn into an auction",
+        "reopened after an auction",
+    ];
+    assert_reached(&counts, model::HALTS_CREDIT, &states);
+}
+
 #[test]
 fn colluding_accounts_do_not_profit_from_the_default_fund() {
     let mut world = sequence(11, STORM, model::LOSSES, steps_of(model::LOSSES) / 8);
@@ -545,6 +650,8 @@ fn soak_sequence(seed: u64) -> World {
         (STORM, model::BARE),
         (LOANS, model::CREDIT),
         (EVEN, model::FOUNDATION),
+        (HALTING, model::HALTS),
+        (HALTING_LOANS, model::HALTS_CREDIT),
     ];
     let (mix, shape) = kinds[(seed % 1_000_000) as usize % kinds.len()];
     sequence(seed, mix, shape, SOAK_LENGTH)

@@ -4,6 +4,8 @@ use plimsoll_engine::place::{OrderRequest, SelfTrade, TimeInForce};
 use plimsoll_engine::state::OrderSide;
 use plimsoll_engine::EngineError;
 
+use super::sizing::ChargeModel;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OrderModel {
     pub account: usize,
@@ -14,6 +16,8 @@ pub struct OrderModel {
     pub expires_at: i64,
     pub block: u32,
     pub client_id: u64,
+    /// Of interest in an auction what it is charged.
+    pub liquidation: Option<ChargeModel>,
 }
 
 impl OrderModel {
@@ -53,6 +57,8 @@ pub struct Outcome {
     pub ended: bool,
     /// Stopped at the most steps while the book went on.
     pub exhausted: bool,
+    /// Stopped before a print that trips.
+    pub band: bool,
 }
 
 /// Who asks and who owns what: positions in whole lots, owners by account.
@@ -66,6 +72,8 @@ pub struct Parties<'a> {
     /// Of a liquidation: lots that the whole order comes to, by what was filled (lots, lots × ticks) and
     /// the next price. Nobody's orders are kept apart from it then.
     pub size: Option<&'a dyn Fn(u64, u128, u64) -> u64>,
+    /// Whether a print at that many ticks, with so many lots of the order, trips; `None`: no halt may start.
+    pub trips: Option<&'a dyn Fn(u64, u64) -> bool>,
 }
 
 impl BookModel {
@@ -75,6 +83,18 @@ impl BookModel {
         } else {
             &self.asks
         }
+    }
+
+    /// Whether an order of the account rests opposite at that price or beyond.
+    pub fn crosses_own(&self, account: usize, buys: bool, price: u64) -> bool {
+        let mut own = self.side(!buys).iter().filter(|o| o.account == account);
+        own.any(|other| {
+            if buys {
+                other.price <= price
+            } else {
+                other.price >= price
+            }
+        })
     }
 
     pub fn side_mut(&mut self, bid: bool) -> &mut Vec<OrderModel> {
@@ -218,6 +238,15 @@ impl BookModel {
             } else {
                 step.lots = open.min(room);
                 step.removes = step.lots == resting.lots;
+            }
+            let printed = out.filled + step.lots;
+            if parties
+                .trips
+                .is_some_and(|trips| trips(resting.price, printed))
+            {
+                out.band = true;
+                stopped = true;
+                break;
             }
             step.trades = true;
             out.filled += step.lots;

@@ -3,6 +3,7 @@
 use plimsoll_engine::place;
 use plimsoll_engine::EngineError;
 
+use super::book::OrderModel;
 use super::{address_of, World};
 
 impl World {
@@ -11,21 +12,40 @@ impl World {
         let Some(index) = self.seat_index(account, market) else {
             return Ok(());
         };
-        let owner = address_of(account);
         let mut all = self.markets[market].book.bids.clone();
         all.extend(self.markets[market].book.asks.iter());
         if all.is_empty() {
             return Ok(());
         }
         let order = all[self.random.below(all.len() as u64) as usize];
-        let (way, env) = (self.random.below(4), self.env);
+        let way = self.random.below(4);
+        self.with_market(market, |world| {
+            world.admit_change(market)?;
+            world.cancel_now(account, market, index, order, way)
+        })
+    }
+
+    fn cancel_now(
+        &mut self,
+        account: usize,
+        market: usize,
+        index: u32,
+        order: OrderModel,
+        way: u64,
+    ) -> Result<(), EngineError> {
+        let (owner, env) = (address_of(account), self.env);
         let own = order.account == account;
         let state = &mut self.markets[market];
+        // A liquidation's interest is nobody's to cancel before its auction is over.
+        let held = state.holds_interest();
+        let lives = |order: &OrderModel| held && order.liquidation.is_some();
         let gone = match way {
             0 => {
                 let found =
                     place::cancel(&mut state.get(), index, &owner, order.block, order.sequence);
-                let expected = if own {
+                let expected = if own && lives(&order) {
+                    Some(EngineError::LiquidationInterest)
+                } else if own {
                     None
                 } else {
                     Some(EngineError::WrongOrder)
@@ -53,7 +73,7 @@ impl World {
                 let mine = state.book.of(account);
                 let newest = mine
                     .iter()
-                    .filter(|o| o.client_id == id)
+                    .filter(|o| o.client_id == id && !lives(o))
                     .map(|o| o.sequence)
                     .max();
                 assert_eq!(found.ok().map(|c| c.sequence), newest);
@@ -61,8 +81,13 @@ impl World {
                 newest.into_iter().collect()
             }
             _ => {
-                let mut mine: Vec<u64> =
-                    state.book.of(account).iter().map(|o| o.sequence).collect();
+                let mut mine: Vec<u64> = state
+                    .book
+                    .of(account)
+                    .iter()
+                    .filter(|o| !lives(o))
+                    .map(|o| o.sequence)
+                    .collect();
                 mine.sort_unstable_by(|a, b| b.cmp(a));
                 mine.truncate(2);
                 let (count, _) =
@@ -72,12 +97,7 @@ impl World {
             }
         };
         for sequence in gone {
-            let (bid, order) = state.book.take(sequence).unwrap();
-            state
-                .seats
-                .get_mut(&order.account)
-                .unwrap()
-                .unrest(bid, order.lots);
+            self.take_off(market, sequence);
         }
         Ok(())
     }

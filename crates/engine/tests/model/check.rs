@@ -20,6 +20,8 @@ impl World {
             self.check_book(market);
             self.check_positions(market);
             self.check_claims(market);
+            self.markets[market].check_halt(self.env.now);
+            self.check_indicative(market);
         }
         self.check_deposit();
     }
@@ -158,6 +160,8 @@ impl World {
             assert_eq!(side.oldest_end, newer.unwrap_or(NIL));
         }
         assert!(waiting.is_empty(), "a seat's end is gone");
+        let fills = header.cash.fills_total;
+        assert_eq!(fills, state.fills, "a fill out of its time");
         let arena = &header.arena;
         assert!(arena.orders + arena.seats + (kept as u32) < arena.capacity);
         if header.losses.receipts == 0 {
@@ -175,7 +179,7 @@ impl World {
         let state = &mut self.markets[market];
         let mark = state.header.prices.mark;
         let atom = ceil(big(mark.max(state.highest_mark)), big(1) << 32);
-        let bound = unit() * (atom * 3 + 4);
+        let bound = unit() * (&atom * 3 + 4);
         for (account, index) in &entries {
             let raw = state.seat(*index);
             let read = shares::read(&state.header, &state.blocks, &raw);
@@ -189,6 +193,7 @@ impl World {
                 behind: read.behind,
                 short: raw.side == 1,
                 entered: false,
+                roundings: 0,
                 ..model.clone()
             };
             assert_eq!(found.base, model.base, "account {account}");
@@ -200,7 +205,11 @@ impl World {
                 gained <= big(0),
                 "INV-4: account {account} gained {gained} by rounding"
             );
-            assert!(-&gained < bound, "account {account} lost more than rounded");
+            let fills = unit() * (&atom * 2 + 2) * model.roundings;
+            assert!(
+                -&gained < &bound + fills,
+                "account {account} lost more than rounded"
+            );
             let engine = position::held(&state.get().as_ref(), &raw);
             match engine {
                 Ok(held) => assert_eq!(

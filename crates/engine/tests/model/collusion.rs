@@ -12,6 +12,7 @@ use super::World;
 impl World {
     pub fn check_collusion(&self) -> u64 {
         let mut world = self.clone();
+        world.end_halts(false);
         let brought = |world: &mut World| world.random.between(50_000, 3_000_000);
         let (first, second) = (brought(&mut world), brought(&mut world));
         let pair = [world.join(97, first), world.join(98, second)];
@@ -79,9 +80,9 @@ impl World {
             _ => self.random.between(bottom, top),
         };
         (*low, *high) = ((*low).min(price), (*high).max(price));
+        self.freshen_by_hand(market);
         let prices = &mut self.markets[market].header.prices;
         (prices.mark, prices.index) = (price, price);
-        prices.index_time = self.env.now;
         self.resync(market);
     }
 

@@ -15,6 +15,7 @@ use plimsoll_engine::risk::{AccountRisk, LegRisk};
 use plimsoll_engine::state::{CreditLine, CreditVault, LineState, VaultStake};
 use plimsoll_engine::EngineError;
 
+use super::halts::Deed;
 use super::ledger::{big, ceil, floor, Risk};
 use super::steps::atoms;
 use super::{address_of, World};
@@ -166,19 +167,23 @@ impl World {
             let (leg, seat) =
                 plimsoll_engine::liquidation::Leg::read(&read, state, &address, position, now)?;
             let mandated = match line {
-                Some(line) if !market.stale(now) => draw::mandated_margin(
-                    &self.lines[line].raw,
-                    &leg.market,
-                    seat,
-                    leg.held,
-                    leg.mark,
-                    leg.risk.maintenance_margin,
-                    now,
-                )?,
+                Some(line) if !market.stale(now) && market.allows(Deed::Draw, now) => {
+                    draw::mandated_margin(
+                        &self.lines[line].raw,
+                        &leg.market,
+                        seat,
+                        leg.held,
+                        leg.mark,
+                        leg.risk.maintenance_margin,
+                        now,
+                    )?
+                }
                 _ => 0,
             };
-            legs.push(&leg, mandated, 0)?;
+            let reopened = plimsoll_engine::halt::reopened_at(&market.header, now);
+            legs.push(&leg, mandated, reopened)?;
         }
+        assert_eq!(legs.reopened_at, self.latest_reopening(account));
         let total = legs.total;
         Ok((legs, total))
     }
@@ -194,11 +199,16 @@ impl World {
             account: state,
             risk,
             mandated_margin: legs.mandated_margin,
-            reopened_at: 0,
+            reopened_at: legs.reopened_at,
             env: &self.env,
         };
         let usable = draw::usable(&model.raw, &self.vaults[model.vault].raw, &input).unwrap();
-        let lapsed = line::lapsed(&model.raw, state.credit_principal, 0, self.env.now);
+        let lapsed = line::lapsed(
+            &model.raw,
+            state.credit_principal,
+            legs.reopened_at,
+            self.env.now,
+        );
         (usable, lapsed)
     }
 
@@ -209,7 +219,10 @@ impl World {
     pub fn call_lapsed(&self, account: usize) -> bool {
         let drawn = self.cash[account].credit > big(0);
         let line = self.line_of(account).map(|line| &self.lines[line].raw);
-        line.is_some_and(|line| drawn && self.env.now >= line.call_deadline)
+        // Not before a held market has been open again for a minute.
+        let reopened = self.latest_reopening(account);
+        let open_again = reopened == 0 || self.env.now >= reopened + 60;
+        line.is_some_and(|line| drawn && open_again && self.env.now >= line.call_deadline)
     }
 
     /// U of spec §13.
@@ -270,7 +283,8 @@ impl World {
             let covered = seat.base != 0
                 && line.sides >> side & 1 == 1
                 && age >= i64::from(line.position_age_seconds_min)
-                && !state.stale(self.env.now);
+                && !state.stale(self.env.now)
+                && state.allows(Deed::Draw, self.env.now);
             if !covered {
                 continue;
             }
@@ -321,10 +335,10 @@ impl World {
         } else {
             Ok(())
         };
-        let mandated = legs.mandated_margin;
+        let (mandated, reopened) = (legs.mandated_margin, legs.reopened_at);
         let first = self.cash[account].credit == big(0);
         let found = self.with_loan(line, |account, line, vault| {
-            draw::draw(account, line, vault, risk, mandated, 0, &env)
+            draw::draw(account, line, vault, risk, mandated, reopened, &env)
         });
         assert_eq!(found.err(), expected.err(), "a draw");
         let drawn = found?;
@@ -442,7 +456,7 @@ impl World {
             by_owner,
             idle,
             stale,
-            halted: false,
+            halted: self.engine_halted(account),
             risk: &risk,
         };
         let model = self.account_risk(account);
@@ -460,6 +474,8 @@ impl World {
             Some(EngineError::ZeroAmount)
         } else if owed == big(0) {
             Some(EngineError::NothingToRepay)
+        } else if self.holds_in_a_halt(account) {
+            Some(EngineError::MarketHalted)
         } else if stale {
             Some(EngineError::IndexStale)
         } else if total == big(0) {
@@ -570,13 +586,16 @@ impl World {
             let expected = aged.min(free).max(big(0)).min(cash.lien.clone());
             let refused = if cash.lien == big(0) {
                 Some(EngineError::NothingToRepay)
+            } else if world.holds_in_a_halt(account) {
+                Some(EngineError::MarketHalted)
             } else if expected == big(0) {
                 Some(EngineError::InsufficientCash)
             } else {
                 None
             };
+            let halted = world.engine_halted(account);
             let found = world.with_loan(line, |account, _, vault| {
-                repay::collect_lien(account, vault, &total, false, &env)
+                repay::collect_lien(account, vault, &total, halted, &env)
             });
             assert_eq!(found.err(), refused);
             assert_eq!(big(found?), expected, "a lien");

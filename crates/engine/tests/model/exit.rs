@@ -21,6 +21,7 @@ impl World {
     pub fn check_exit(&self) -> Vec<&'static str> {
         let mut world = self.clone();
         world.counts.clear();
+        world.end_halts(false);
         let maker = world.join(99, 1_000_000_000_000);
         for account in 0..maker {
             world.cancel_everywhere(account);
@@ -29,6 +30,9 @@ impl World {
         loop {
             round += 1;
             world.env.now += 1;
+            if world.end_halts(true) {
+                (0..=maker).for_each(|account| world.cancel_everywhere(account));
+            }
             world.freshen();
             let mut busy = false;
             for account in 0..maker {
@@ -101,20 +105,25 @@ impl World {
     /// Every index is fresh; no price moves.
     pub fn freshen(&mut self) {
         for market in 0..self.markets.len() {
-            self.markets[market].header.prices.index_time = self.env.now;
+            self.freshen_by_hand(market);
         }
     }
 
     pub fn cancel_everywhere(&mut self, account: usize) {
         for market in self.markets_of(account) {
             let index = self.seat_index(account, market).unwrap();
+            self.touch(market);
+            if self.admit_change(market).is_err() {
+                continue;
+            }
             let state = &mut self.markets[market];
             let owner = address_of(account);
+            let held = state.holds_interest();
             place::cancel_all(&mut state.get(), index, &owner, Which::All, 64).unwrap();
-            for order in state.book.of(account) {
-                let (bid, order) = state.book.take(order.sequence).unwrap();
-                let seat = state.seats.get_mut(&account).unwrap();
-                seat.unrest(bid, order.lots);
+            let mut own = state.book.of(account);
+            own.retain(|order| !(held && order.liquidation.is_some()));
+            for order in own {
+                self.take_off(market, order.sequence);
             }
         }
     }
@@ -147,6 +156,10 @@ impl World {
         }
         for market in self.markets_of(account) {
             let state = &self.markets[market];
+            // What somebody's order has halted in this round goes on in the next.
+            if state.halt.running.is_some() {
+                return true;
+            }
             let lot = i128::from(state.header.params.base_atoms_per_lot);
             let base = state.seats[&account].base;
             let index = self.seat_index(account, market).unwrap();
@@ -191,7 +204,19 @@ impl World {
                 "INV-12: a solvent account cannot reduce: {placed:?}"
             );
             self.check();
-            self.cancel_everywhere(maker);
+            if self.markets[market].seats[&account].base == base {
+                // A price that no taker may print at without an auction: then in an auction.
+                let request = order(side, price, lots, TimeInForce::Limit, true);
+                let _ = self.place_request(account, market, request);
+                self.check();
+            }
+            if self.markets[market].halt.running.is_none() {
+                self.cancel_everywhere(maker);
+            }
+        }
+        let halted = |market: &usize| self.markets[*market].halt.running.is_some();
+        if self.markets_of(account).iter().any(halted) {
+            return true;
         }
         if self.liquidatable(account) {
             busy = true;

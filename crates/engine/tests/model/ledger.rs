@@ -56,6 +56,8 @@ pub struct SeatModel {
     pub behind: u32,
     /// This step gave it new shares: a long's hidden fraction may have grown by under an atom.
     pub entered: bool,
+    /// Fills of an auction in this step: each rounds for itself.
+    pub roundings: u32,
     pub slots: usize,
     pub bid_lots: u64,
     pub ask_lots: u64,

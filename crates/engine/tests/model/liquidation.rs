@@ -1,14 +1,17 @@
 //! Liquidation in the book, fill by fill, against the words of spec §8.
 
 use num_bigint::BigInt;
+use plimsoll_engine::halt::Cause;
 use plimsoll_engine::liquidation::{self, BookStep, Leg, Legs, Standing};
 use plimsoll_engine::place::{OrderRequest, SelfTrade, TimeInForce, Which};
+use plimsoll_engine::risk::AccountRisk;
 use plimsoll_engine::state::{MarketParams, OrderSide};
 use plimsoll_engine::units::{BaseLots, Ticks};
 use plimsoll_engine::{fund, EngineError};
 
 use super::book::{Outcome, Parties};
-use super::ledger::{big, floor, unit, value};
+use super::halts::Deed;
+use super::ledger::{big, floor, unit, value, Risk};
 use super::shares;
 use super::sizing::{lots_for, maintenance, size_at, ChargeModel, Reduction};
 use super::standing::{Answer, LegModel, StandingModel};
@@ -25,6 +28,15 @@ impl World {
         if let Some(line) = self.line_of(account) {
             self.accrue_interest(line)?;
         }
+        // The market that a caller names is the one of the leg that comes next.
+        if !self.too_far(account, None) {
+            let next = self
+                .next_leg(&self.legs_model(account))
+                .map(|leg| leg.market);
+            if let Some(market) = next.ok().or(self.markets_of(account).first().copied()) {
+                self.touch(market);
+            }
+        }
         let agreed = self.agree(account);
         let refused = agreed.as_ref().err().copied();
         if refused.is_some_and(|error| error != EngineError::CreditUsable) {
@@ -33,31 +45,21 @@ impl World {
         let (legs, risk) = self.read_legs(account)?;
         // Read before the cancels, like the program: maintenance does not depend on orders.
         let foretold = (self.account_risk(account), self.usable_credit(account));
+        let resting = self.ordinary_orders(account);
         let cancelled = self.cancel_orders(account, &legs, Which::All)?;
-        if self.line_of(account).is_some() && !risk.meets_maintenance()? {
-            match self.draw_now(account, &legs, &risk, &foretold) {
-                Ok(_) => {
-                    let after = self.account_risk(account);
-                    assert!(
-                        after.with_credit >= after.maintenance,
-                        "spec §13: drawn without a cure: {after:?}"
-                    );
-                    self.count("state:", "drawn in a liquidation");
-                    return Ok(());
-                }
-                Err(
-                    EngineError::LineNotActive
-                    | EngineError::DrawNotNeeded
-                    | EngineError::DrawDoesNotCure,
-                ) => {}
-                Err(error) => return Err(error),
-            }
+        if self.line_of(account).is_some() && self.draw_for(account, &legs, &risk, &foretold)? {
+            self.count("state:", "drawn in a liquidation");
+            return Ok(());
         }
         let (legs, standing, model) = agreed?;
         if model.lapsed {
             self.count("state:", "worked out after a lapsed call");
         }
         fund::flag(&mut self.accounts[account], now);
+        if resting > cancelled {
+            self.count("state:", "liquidation waits for orders");
+            return Ok(());
+        }
         let views = self.legs_model(account);
         let view = self.next_leg(&views);
         let leg = legs.next();
@@ -87,6 +89,35 @@ impl World {
             self.reimburse(account, beneficiary, &params, most)?;
         }
         Ok(())
+    }
+
+    /// Step 2: draws the line if that cures.
+    pub fn draw_for(
+        &mut self,
+        account: usize,
+        legs: &Legs,
+        risk: &AccountRisk,
+        foretold: &(Risk, BigInt),
+    ) -> Answer<bool> {
+        if risk.meets_maintenance()? {
+            return Ok(false);
+        }
+        match self.draw_now(account, legs, risk, foretold) {
+            Ok(_) => {
+                let after = self.account_risk(account);
+                assert!(
+                    after.with_credit >= after.maintenance,
+                    "spec §13: drawn without a cure: {after:?}"
+                );
+                Ok(true)
+            }
+            Err(
+                EngineError::LineNotActive
+                | EngineError::DrawNotNeeded
+                | EngineError::DrawDoesNotCure,
+            ) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Not below maintenance margin: orders that may do more than reduce leave if it would be with them
@@ -127,21 +158,27 @@ impl World {
         for leg in legs.iter() {
             let market = self.market_of(&leg.market);
             let env = self.env;
+            let ordinary = self.orders_in(account, market);
+            assert_eq!(usize::from(leg.orders), ordinary, "orders of a leg");
+            if ordinary == 0 {
+                continue;
+            }
             let state = &mut self.markets[market];
+            let held = state.holds_interest();
+            let admitted = state.allows(Deed::Cancel, env.now);
             let address = address_of(account);
             let count =
                 liquidation::cancel_orders(&mut state.get(), leg, &address, which, 64, &env)?;
             let mut own = state.book.of(account);
             own.retain(|order| which == Which::All || !order.reduce_only);
+            own.retain(|order| admitted && !(held && order.liquidation.is_some()));
             assert_eq!(usize::from(count), own.len());
             cancelled += own.len();
+            if admitted {
+                state.disturb(&env);
+            }
             for order in own {
-                let (bid, order) = state.book.take(order.sequence).unwrap();
-                state
-                    .seats
-                    .get_mut(&account)
-                    .unwrap()
-                    .unrest(bid, order.lots);
+                self.take_off(market, order.sequence);
             }
         }
         Ok(cancelled)
@@ -195,14 +232,17 @@ impl World {
                 && !step.satisfied
                 && wanted(&big(sizes.price_floor(Ticks(limit)).unwrap().0)) > out.filled,
             satisfied: step.satisfied,
-            // These markets have no budget for halts.
-            trip: None,
+            trip: step.trip,
         };
         assert!(!step.satisfied || (out.filled != 0 && !out.exhausted && !step.book_ended));
         drop(wanted);
         assert_eq!(step, expected);
         let sells = view.base > 0;
         let (_, maker_fees) = self.write_steps(view.market, !sells, &out);
+        self.trip_by_trade(view.market, out.band, step.trip);
+        if out.band {
+            self.count("state:", "tripped by a liquidation");
+        }
         if out.filled == 0 {
             return Ok(step);
         }
@@ -290,7 +330,7 @@ impl World {
         let params = &state.header.params;
         let lot = i128::from(params.base_atoms_per_lot);
         let whole = (view.base.abs() / lot) as u64;
-        if model.with_credit <= big(0) || !view.fresh || whole == 0 {
+        if model.with_credit <= big(0) || !view.matching || whole == 0 {
             return None;
         }
         let (limit, charge) = self.foretell_zero(view, model)?;
@@ -306,6 +346,9 @@ impl World {
             let wanted = self.wanted(account, view, model, charge, filled, lot_ticks);
             wanted(&big(at.unwrap().0))
         };
+        let now = self.env.now;
+        let trips = |price: u64, lots: u64| state.stops_before(price, lots, now);
+        let may_trip = state.may_trip(Cause::Trade, now);
         let parties = Parties {
             taker: account,
             owners: &self.owners,
@@ -313,6 +356,7 @@ impl World {
             behind: &|who: usize| state.seats[&who].behind > 5,
             now: self.env.now,
             size: Some(&size),
+            trips: may_trip.then_some(&trips),
         };
         let request = OrderRequest {
             side: if sells {

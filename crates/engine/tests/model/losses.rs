@@ -88,7 +88,7 @@ impl World {
         views: &[LegModel],
         model: &StandingModel,
     ) -> Answer<(usize, BigInt)> {
-        if self.orders_rest(account) {
+        if self.ordinary_orders(account) != 0 {
             return Err(EngineError::OrdersResting);
         }
         if model.with_credit > big(0) {

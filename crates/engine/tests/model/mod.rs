@@ -1,5 +1,6 @@
 //! Markets and accounts driven through the engine, with a model of them kept beside it.
 
+pub mod auction;
 pub mod book;
 pub mod cancel;
 pub mod check;
@@ -7,6 +8,8 @@ pub mod collusion;
 pub mod credit;
 pub mod exit;
 pub mod feeds;
+pub mod halts;
+pub mod join;
 pub mod ledger;
 pub mod liquidation;
 pub mod losses;
@@ -18,6 +21,8 @@ pub mod sizing;
 pub mod standing;
 pub mod steps;
 pub mod takeover;
+pub mod uncross;
+pub mod windows;
 
 use std::collections::BTreeMap;
 
@@ -34,6 +39,7 @@ use plimsoll_engine::Env;
 
 use book::BookModel;
 use credit::{LineModel, VaultModel};
+use halts::HaltModel;
 use ledger::{big, leg, CashModel, Quote, Risk, SeatModel};
 
 pub const START: i64 = 1_760_131_260;
@@ -46,17 +52,21 @@ pub struct Shape {
     pub fund: u64,
     /// Vaults, and lines for half of the accounts.
     pub credit: bool,
+    /// Markets with a budget for halts; in the others nothing halts.
+    pub halts: bool,
 }
 
 pub const FOUNDATION: Shape = Shape {
     losses: false,
     fund: 0,
     credit: false,
+    halts: false,
 };
 pub const LOSSES: Shape = Shape {
     losses: true,
     fund: 3_000_000,
     credit: false,
+    halts: false,
 };
 pub const CREDIT: Shape = Shape {
     credit: true,
@@ -64,6 +74,16 @@ pub const CREDIT: Shape = Shape {
 };
 /// Nothing stands between a loss and the other side.
 pub const BARE: Shape = Shape { fund: 0, ..LOSSES };
+/// Markets that halt.
+pub const HALTS: Shape = Shape {
+    halts: true,
+    ..LOSSES
+};
+/// The same with borrowers.
+pub const HALTS_CREDIT: Shape = Shape {
+    halts: true,
+    ..CREDIT
+};
 
 /// A generator that anyone can repeat from its seed.
 #[derive(Clone)]
@@ -115,6 +135,10 @@ pub struct Market {
     /// Price around which people quote, ticks.
     pub around: u64,
     pub lots: u64,
+    pub halt: HaltModel,
+    /// Fills so far, each of them in an open market or in an auction.
+    pub fills: u64,
+    pub wound_up: bool,
 }
 
 impl Market {
@@ -243,6 +267,30 @@ fn params(lot: u64, tick: u64, cap_lots: u64) -> MarketParams {
     params
 }
 
+/// How a market halts: by the published parameters, at every other move, for long, or not at all.
+fn draw_halts(params: &mut MarketParams, random: &mut Random) {
+    params.retrip_seconds = 60;
+    params.halt_budget_ppm = 250_000;
+    params.halt_budget_trade_ppm = 400_000;
+    match random.below(6) {
+        0 | 1 => {}
+        2 | 3 => {
+            params.velocity_short_ppm = 5_000;
+            params.velocity_long_ppm = 40_000;
+            params.halt_budget_seconds = 3_600;
+            params.halt_budget_trade_ppm = 1_000_000;
+        }
+        4 => {
+            (params.call_seconds, params.freeze_seconds) = (20, 4);
+            params.velocity_short_ppm = 10_000;
+            params.halt_budget_seconds = 3_600;
+            params.resolve_seconds = 5;
+        }
+        _ => params.halt_budget_ppm = 0,
+    }
+    params.validate().unwrap();
+}
+
 impl World {
     pub fn new(seed: u64, shape: Shape) -> Self {
         // The last two accounts of the foundation have one owner. With losses the last of all is the
@@ -303,6 +351,9 @@ impl World {
                 start: around,
                 around,
                 lots: cap_lots / 6,
+                halt: HaltModel::new(START),
+                fills: 0,
+                wound_up: false,
             }
         });
         let mut exchange = Exchange::zeroed();
@@ -334,6 +385,11 @@ impl World {
                     side.cash_index[0] = steps[random.below(3) as usize] + random.below(1 << 50);
                     side.epoch = random.below(3) as u32;
                 }
+            }
+        }
+        if shape.halts {
+            for market in &mut markets {
+                draw_halts(&mut market.header.params, &mut random);
             }
         }
         let tokens = big(fund.balance) + fund.keeper_pool;

@@ -2,12 +2,14 @@
 
 use num_bigint::BigInt;
 use plimsoll_engine::cash::account_cash;
+use plimsoll_engine::halt::{Cause, Trip};
 use plimsoll_engine::place::{self, OrderRequest, SelfTrade, StepKind, TimeInForce, Trader};
-use plimsoll_engine::state::OrderSide;
+use plimsoll_engine::state::{HaltPhase, OrderSide};
 use plimsoll_engine::units::{BaseLots, Ticks};
 use plimsoll_engine::EngineError;
 
 use super::book::{OrderModel, Outcome, Parties, StepModel};
+use super::halts::Deed;
 use super::ledger::{big, ceil, floor, leg, ppm, unit, value, Quote, Risk};
 use super::shares;
 use super::{address_of, World};
@@ -89,6 +91,14 @@ impl World {
         if request.expires_at != 0 && request.expires_at <= now {
             return Err(EngineError::ExpiryInThePast);
         }
+        let rests = !matches!(
+            request.time_in_force,
+            TimeInForce::ImmediateOrCancel | TimeInForce::FillOrKill
+        );
+        let calling = state.phase(now) != HaltPhase::Continuous;
+        if !state.allows(if rests { Deed::Rest } else { Deed::Trade }, now) {
+            return Err(EngineError::MarketHalted);
+        }
         if !request.reduce_only && state.stale(now) {
             return Err(EngineError::IndexStale);
         }
@@ -110,6 +120,8 @@ impl World {
             }
             request.lots.0
         };
+        let trips = |price: u64, lots: u64| state.stops_before(price, lots, now);
+        let may_trip = state.may_trip(Cause::Trade, now);
         let parties = Parties {
             taker: account,
             owners: &self.owners,
@@ -117,8 +129,29 @@ impl World {
             behind: &|who: usize| state.seats[&who].behind > 5,
             now,
             size: None,
+            trips: may_trip.then_some(&trips),
         };
-        let out = state.book.outcome(request, lots, &parties)?;
+        let post_only = matches!(
+            request.time_in_force,
+            TimeInForce::PostOnly | TimeInForce::PostOnlySlide
+        );
+        let mut out = if calling && !post_only {
+            Outcome {
+                rests: lots,
+                price: request.price.0,
+                ..Outcome::default()
+            }
+        } else {
+            state.book.outcome(request, lots, &parties)?
+        };
+        // Here alone the book may come to cross, but nobody with itself.
+        let crosses = || state.book.crosses_own(account, buys, out.price);
+        if (calling || out.band) && out.rests != 0 && crosses() {
+            if calling {
+                return Err(EngineError::OwnOrdersWouldCross);
+            }
+            out.rests = 0;
+        }
         let own = |s: &&StepModel| s.order.account == account && s.removes;
         let own_gone = out.steps.iter().filter(own).count();
         let resting = state.book.of(account).len();
@@ -277,7 +310,17 @@ impl World {
         market: usize,
         request: OrderRequest,
     ) -> Result<(), EngineError> {
+        self.with_market(market, |world| world.place_now(account, market, request))
+    }
+
+    fn place_now(
+        &mut self,
+        account: usize,
+        market: usize,
+        request: OrderRequest,
+    ) -> Result<(), EngineError> {
         let index = self.seat_index(account, market).unwrap();
+        let calling = self.markets[market].phase(self.env.now) != HaltPhase::Continuous;
         let foretold = self.foretell(account, market, &request);
         let env = self.env;
         let mut plan = self.plan.clone();
@@ -286,7 +329,7 @@ impl World {
         let placed = trader
             .and_then(|trader| place::place(&mut state, index, &trader, &request, &env, &mut plan));
         self.plan = plan;
-        let out = match (placed, foretold) {
+        let (out, trip) = match (placed, foretold) {
             (Ok(placed), Ok(out)) => {
                 assert_eq!(placed.filled_lots, out.filled, "{request:?}");
                 assert_eq!(placed.resting_lots, out.rests, "{request:?} {out:?}");
@@ -302,12 +345,13 @@ impl World {
                         expires_at: request.expires_at,
                         block: placed.order,
                         client_id: request.client_id,
+                        liquidation: None,
                     };
                     self.markets[market]
                         .book
                         .insert(request.side == OrderSide::Bid, order);
                 }
-                out
+                (out, placed.trip)
             }
             (Err(found), Err(expected)) => {
                 assert_eq!(found, expected, "{request:?}");
@@ -316,7 +360,22 @@ impl World {
             (found, expected) => panic!("{request:?}: {found:?}, foretold {expected:?}"),
         };
         self.write(account, market, &request, &out);
+        if calling {
+            self.markets[market].disturb(&env);
+            self.count("state:", "order rests in a call");
+        }
+        self.trip_by_trade(market, out.band && out.rests != 0, trip);
         Ok(())
+    }
+
+    /// The halt that a trade trips.
+    pub fn trip_by_trade(&mut self, market: usize, trips: bool, found: Option<Trip>) {
+        let env = self.env;
+        let expected = trips.then(|| self.markets[market].trip(Cause::Trade, &env));
+        assert_eq!(found, expected, "a trade trips");
+        if let Some(trip) = expected {
+            self.count_trip(&trip);
+        }
     }
 
     pub fn compare_steps(&self, market: usize, out: &Outcome) {
@@ -378,6 +437,13 @@ impl World {
         let lot = i128::from(params.base_atoms_per_lot);
         let sign = if buys { 1 } else { -1 };
         let (mut taken, mut fees) = (big(0), big(0));
+        let now = self.env.now;
+        let last = out.steps.iter().rfind(|step| step.trades);
+        if let Some(last) = last {
+            assert_eq!(state.phase(now), HaltPhase::Continuous, "a trade in a halt");
+            let price = params.lot_sizes().price_floor(Ticks(last.order.price));
+            state.see_trades(out.filled, price.unwrap().0, now);
+        }
         for step in &out.steps {
             let side = state.book.side_mut(!buys);
             let at = side
@@ -399,6 +465,7 @@ impl World {
             if !step.trades {
                 continue;
             }
+            state.fills += 1;
             let cash = big(step.lots) * step.order.price * params.quote_atoms_per_lot_tick;
             maker.fill(
                 -sign * i128::from(step.lots) * lot,

@@ -4,17 +4,17 @@ use num_bigint::BigInt;
 use plimsoll_engine::epochs;
 use plimsoll_engine::funding::FundingOutcome;
 use plimsoll_engine::units::{PriceQ32, Ticks, PRICE_Q32_MAX};
-use plimsoll_engine::{funding, mark, place, EngineError};
+use plimsoll_engine::{funding, halt, mark, place, EngineError};
 
 use super::feeds;
+use super::halts::Deed;
 use super::ledger::{big, floor};
 use super::{shares, Market, World};
 
 impl World {
     /// A mark out of nowhere, fresh or not.
     pub fn move_mark(&mut self, market: usize) -> Result<(), EngineError> {
-        let now = self.env.now;
-        let wild = self.random.one_in(8);
+        let wild = self.random.one_in(if self.shape.halts { 40 } else { 8 });
         let step = if wild { 150 } else { 6 };
         let state = &mut self.markets[market];
         let span = state.around * step / 1_000 + 1;
@@ -25,18 +25,18 @@ impl World {
         let price = sizes.price_floor(Ticks(state.around)).unwrap().0;
         // Not only prices of whole ticks.
         let price = price + self.random.below(1 << 12);
+        if !self.random.one_in(6) {
+            self.freshen_by_hand(market);
+        }
+        let state = &mut self.markets[market];
         state.header.prices.mark = price;
         state.header.prices.index = price;
-        if !self.random.one_in(6) {
-            state.header.prices.index_time = now;
-        }
         self.resync(market);
         Ok(())
     }
 
     /// A gap, up or down, with a fresh index.
     pub fn gap(&mut self, market: usize) -> Result<(), EngineError> {
-        let now = self.env.now;
         let most = match self.random.below(12) {
             0 => 2_000,
             1 | 2 => 300,
@@ -44,6 +44,7 @@ impl World {
         };
         let by = self.random.between(10, most);
         let up = self.random.one_in(2);
+        self.freshen_by_hand(market);
         let state = &mut self.markets[market];
         let moved = state.around * by / 1_000;
         let around = if up {
@@ -56,7 +57,6 @@ impl World {
         let price = sizes.price_floor(Ticks(state.around)).unwrap().0;
         let price = price + self.random.below(1 << 12);
         (state.header.prices.mark, state.header.prices.index) = (price, price);
-        state.header.prices.index_time = now;
         self.resync(market);
         Ok(())
     }
@@ -64,7 +64,7 @@ impl World {
     /// A move against one account, to around its maintenance margin: between insolvent by a fifth of it and
     /// safe by a tenth.
     pub fn squeeze(&mut self, account: usize) -> Result<(), EngineError> {
-        let (now, risk) = (self.env.now, self.account_risk(account));
+        let risk = self.account_risk(account);
         let ratio = self.random.between(0, 13);
         let held = |market: &usize| self.markets[*market].seats[&account].base;
         let markets = self.markets_of(account);
@@ -77,6 +77,7 @@ impl World {
         }
         let aim = &risk.maintenance * (i64::try_from(ratio).unwrap() - 2) / 10;
         let step = ((&risk.with_credit - aim) << 32) / base;
+        self.freshen_by_hand(market);
         let state = &mut self.markets[market];
         let moved: BigInt = big(state.header.prices.mark) - step;
         let sizes = state.header.params.lot_sizes();
@@ -84,7 +85,6 @@ impl World {
         let moved = moved.clamp(at(state.start / 3), at(state.start * 3));
         let price = u64::try_from(moved).unwrap();
         (state.header.prices.mark, state.header.prices.index) = (price, price);
-        state.header.prices.index_time = now;
         state.around = sizes.ticks_floor(PriceQ32(price)).unwrap().0;
         self.resync(market);
         Ok(())
@@ -94,7 +94,10 @@ impl World {
     fn foretell_funding(state: &Market, now: i64) -> (BigInt, BigInt) {
         let (params, prices) = (&state.header.params, &state.header.prices);
         let fresh_until = prices.index_time + i64::from(params.index_age_seconds_max);
-        let seconds = (now.min(fresh_until) - prices.funding_time)
+        let until = now.min(fresh_until);
+        // Nothing is charged for halted time.
+        let halted = state.halted_seconds(state.halt.charged_until, until);
+        let seconds = (until - state.halt.charged_until - halted)
             .clamp(0, i64::from(params.accrual_seconds_max));
         let cap = floor(big(prices.index) * params.funding_cap_ppm, 1_000_000);
         let premium = big(prices.premium_ema.unsigned_abs()).min(cap);
@@ -158,6 +161,7 @@ impl World {
         let before = epochs(state);
         epochs::end_due(&mut state.get(), &env).unwrap();
         if epochs(state) != before {
+            state.disturb_auction();
             self.count("state:", "epoch ended by funding");
         }
     }
@@ -170,28 +174,83 @@ impl World {
         if state.header.losses.receipts == 0 {
             return Ok(());
         }
+        state.disturb_auction();
         epochs::end(&mut state.get(), side, mark, &env)
     }
 
     /// Charges a premium set by hand.
     pub fn accrue(&mut self, market: usize) -> Result<(), EngineError> {
-        let now = self.env.now;
         let state = &mut self.markets[market];
         let bound = (state.header.prices.index / 60) as i64;
         let premium = self.random.below(2 * bound as u64 + 1) as i64 - bound;
         state.header.prices.premium_ema = premium;
+        self.charge_funding(market)
+    }
+
+    /// The index is as of now. What it was is charged first, as a refresh does: which seconds it was stale in must
+    /// not be forgotten.
+    pub fn freshen_by_hand(&mut self, market: usize) {
+        if self.shape.halts {
+            self.charge_funding(market).unwrap();
+            self.resync(market);
+        }
+        self.markets[market].header.prices.index_time = self.env.now;
+    }
+
+    fn charge_funding(&mut self, market: usize) -> Result<(), EngineError> {
+        let now = self.env.now;
+        let state = &mut self.markets[market];
         let f = Self::foretell_funding(state, now);
         let header = &mut state.header;
         let (sides, prices) = (&mut header.sides, &mut header.prices);
         let outcome = funding::accrue(sides, prices, &header.params, &header.halt, now)?;
+        state.halt.charged_until = now;
         Self::charge(state, &f, &outcome);
         self.end_due(market, &outcome);
         Ok(())
     }
 
-    /// A refresh from a feed made by hand.
+    /// A refresh from a feed made by hand, of a price near the last.
     pub fn refresh(&mut self, market: usize) -> Result<(), EngineError> {
+        let wobble = self.random.between(995_000, 1_005_000);
+        let age = self.random.below(20) as i64 - 3;
+        self.refresh_to(market, wobble, age)
+    }
+
+    /// A refresh of a price that jumps, mostly by no more than a market may within its long window.
+    pub fn jump(&mut self, market: usize) -> Result<(), EngineError> {
+        let params = &self.markets[market].header.params;
+        let (short, long) = (params.velocity_short_ppm, params.velocity_long_ppm);
+        let most = u64::from(if self.random.one_in(6) {
+            long * 2
+        } else {
+            short * 2
+        });
+        let state = &self.markets[market];
+        let (start, around) = (state.start, state.around);
+        let up = if around > start * 2 {
+            false
+        } else {
+            around < start / 2 || self.random.one_in(2)
+        };
+        let by = self.random.below(most);
+        let factor = if up {
+            1_000_000 + by
+        } else {
+            1_000_000_000_000 / (1_000_000 + by)
+        };
+        self.refresh_to(market, factor, 0)
+    }
+
+    /// The index times `factor` (ppm), published `age` seconds ago.
+    fn refresh_to(&mut self, market: usize, factor: u64, age: i64) -> Result<(), EngineError> {
+        self.atomically(|world| world.refresh_now(market, factor, age))
+    }
+
+    fn refresh_now(&mut self, market: usize, factor: u64, age: i64) -> Result<(), EngineError> {
         let (now, env) = (self.env.now, self.env);
+        self.touch(market);
+        self.drop_expired(market);
         let entries = self.entries(market);
         let state = &mut self.markets[market];
         let top = place::book_top(&state.get().as_ref(), now).unwrap();
@@ -199,10 +258,9 @@ impl World {
         // Six decimals of base and of quote: a dollar is a quote atom a base atom.
         let index = u128::from(state.header.prices.index);
         let dollars = (index * 100_000_000) >> 32;
-        let wobble = self.random.between(995_000, 1_005_000);
-        let price = (dollars * u128::from(wobble) / 1_000_000) as i64;
-        let age = self.random.below(20) as i64 - 3;
+        let price = (dollars * u128::from(factor) / 1_000_000) as i64;
         let data = feeds::posted(price, now - age);
+        let earlier = state.clone();
         let before = state.header.sides;
         let refreshed = mark::refresh(&mut state.header, &[feeds::input(&data)], top, &env);
         let outcome = refreshed?;
@@ -210,12 +268,49 @@ impl World {
         // At the new mark, before the funding.
         let after = std::mem::replace(&mut state.header.sides, before);
         state.resync(&entries);
+        state.halt.charged_until = now;
         Self::charge(state, &f, &outcome.funding);
         state.header.sides = after;
         let sizes = state.header.params;
         let ticks = u128::from(outcome.mark) * u128::from(sizes.base_atoms_per_lot);
         state.around = ((ticks / u128::from(sizes.quote_atoms_per_lot_tick)) >> 32) as u64;
         self.end_due(market, &outcome.funding);
+        let state = &mut self.markets[market];
+        if !state.allows(Deed::Trade, now) {
+            let halted = (outcome.mark, outcome.basis);
+            assert_eq!(
+                halted,
+                (outcome.index, None),
+                "the mark of a halt is the index"
+            );
+        }
+        let expected = state.trip_by_refresh(&earlier, &outcome, &env);
+        let trip = halt::on_refresh(&mut state.header, &outcome, &env);
+        assert_eq!(trip, expected, "a refresh trips");
+        if let Some(trip) = trip {
+            self.count_trip(&trip);
+        }
         Ok(())
+    }
+
+    /// Expired orders leave the front of the book, unless it stands still.
+    fn drop_expired(&mut self, market: usize) {
+        let (env, now) = (self.env, self.env.now);
+        if self.admit_change(market).is_err() {
+            return;
+        }
+        let state = &mut self.markets[market];
+        let mut left = Vec::new();
+        place::drop_expired(&mut state.get(), &env, |order| left.push(order.sequence)).unwrap();
+        let mut expected = Vec::new();
+        for bid in [true, false] {
+            let front = state.book.side(bid).iter();
+            let expired = front.take_while(|order| order.expired(now)).take(32);
+            expected.extend(expired.map(|order| order.sequence));
+        }
+        assert_eq!(left, expected, "expired orders that leave");
+        for sequence in left {
+            self.take_off(market, sequence);
+        }
     }
 }

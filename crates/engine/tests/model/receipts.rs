@@ -5,6 +5,7 @@ use plimsoll_engine::liquidation::{self, Leg};
 use plimsoll_engine::state::MarketHeader;
 use plimsoll_engine::{epochs, EngineError};
 
+use super::halts::Deed;
 use super::ledger::{big, ceil, exact_value, floor, unit};
 use super::orders::fee;
 use super::shares::{self, signed_wide, split, wide};
@@ -160,7 +161,7 @@ impl World {
             || seat.base.abs() >= i128::from(params.base_atoms_per_lot)
         {
             Some(EngineError::PositionNotARemainder)
-        } else if before.stale(now) {
+        } else if before.stale(now) || !before.allows(Deed::Close, now) {
             Some(EngineError::IndexStale)
         } else {
             None
@@ -208,6 +209,7 @@ impl World {
         let expected = (!right).then_some(EngineError::EpochBehind);
         assert_eq!(found.err(), expected);
         found?;
+        state.disturb_auction();
         let after = state.seat(index);
         if after.shares != 0 {
             assert_eq!(after.epoch, seat.epoch + behind.min(5));

@@ -9,7 +9,7 @@ use super::standing::{LegModel, StandingModel};
 use super::steps::atoms;
 use super::World;
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChargeModel {
     Rate(u32, u32),
     PerAtom(u64),

@@ -2,8 +2,11 @@
 
 use num_bigint::BigInt;
 use plimsoll_engine::liquidation::{Cause, Legs, Standing};
+use plimsoll_engine::state::HaltPhase;
 use plimsoll_engine::EngineError;
 
+use super::book::OrderModel;
+use super::halts::Deed;
 use super::ledger::big;
 use super::World;
 
@@ -17,7 +20,9 @@ pub struct LegModel {
     pub claimed: BigInt,
     pub maintenance: BigInt,
     pub loss: BigInt,
-    pub fresh: bool,
+    /// May be closed; and its book trades.
+    pub closable: bool,
+    pub matching: bool,
 }
 
 /// Why and how an account is liquidated.
@@ -52,14 +57,16 @@ impl World {
             .map(|entry| {
                 let market = self.market_of(&entry.market);
                 let risk = self.leg(account, market);
-                let state = &self.markets[market];
+                let (now, state) = (self.env.now, &self.markets[market]);
+                let fresh = !state.stale(now);
                 LegModel {
                     market,
                     base: state.seats[&account].base,
                     claimed: state.seats[&account].claimed.clone(),
                     maintenance: risk.maintenance,
                     loss: risk.loss,
-                    fresh: !state.stale(self.env.now),
+                    closable: fresh && state.allows(Deed::Close, now),
+                    matching: fresh && state.allows(Deed::Trade, now),
                 }
             })
             .collect()
@@ -142,19 +149,34 @@ impl World {
         }
     }
 
+    /// Any order at all.
     pub fn orders_rest(&self, account: usize) -> bool {
         self.markets.iter().any(|m| !m.book.of(account).is_empty())
     }
 
-    /// Among the legs with a position and a fresh index the one with the largest MM, ties by key.
+    /// Its orders, in a halted market without its interest in the auction.
+    pub fn orders_in(&self, account: usize, market: usize) -> usize {
+        let state = &self.markets[market];
+        let open = state.phase(self.env.now) == HaltPhase::Continuous;
+        let own = state.book.of(account);
+        let counts = |order: &&OrderModel| open || order.liquidation.is_none();
+        own.iter().filter(counts).count()
+    }
+
+    pub fn ordinary_orders(&self, account: usize) -> usize {
+        let markets = 0..self.markets.len();
+        markets.map(|market| self.orders_in(account, market)).sum()
+    }
+
+    /// Among the legs with a position that may be closed the one with the largest MM, ties by key.
     pub fn next_leg<'a>(&self, legs: &'a [LegModel]) -> Answer<&'a LegModel> {
         let held: Vec<&LegModel> = legs.iter().filter(|leg| leg.base != 0).collect();
         if held.is_empty() {
             return Err(EngineError::NotLiquidatable);
         }
-        let mut fresh: Vec<&LegModel> = held.into_iter().filter(|leg| leg.fresh).collect();
-        fresh.sort_by_key(|leg| (-leg.maintenance.clone(), self.markets[leg.market].key));
-        fresh.first().copied().ok_or(EngineError::IndexStale)
+        let mut next: Vec<&LegModel> = held.into_iter().filter(|leg| leg.closable).collect();
+        next.sort_by_key(|leg| (-leg.maintenance.clone(), self.markets[leg.market].key));
+        next.first().copied().ok_or(EngineError::IndexStale)
     }
 
     /// Does it or, as the runtime would, takes all of it back; no part of it that fails writes.
@@ -167,6 +189,22 @@ impl World {
             self.random = random;
         }
         done
+    }
+
+    /// An instruction on a market: first what the clock has brought about is written down; an error takes that
+    /// back as well.
+    pub fn with_market(
+        &mut self,
+        market: usize,
+        what: impl FnOnce(&mut Self) -> Answer<()>,
+    ) -> Answer<()> {
+        if self.markets[market].halt.running.is_none() {
+            return what(self);
+        }
+        self.atomically(|world| {
+            world.touch(market);
+            what(world)
+        })
     }
 
     /// One step of the engine: an error leaves every byte.

@@ -3,9 +3,10 @@
 use num_bigint::BigInt;
 use plimsoll_engine::book::arena::MarketMut;
 use plimsoll_engine::cash::{self, SettledLeg, Swept};
+use plimsoll_engine::gate::{self, Action};
 use plimsoll_engine::risk::LegRisk;
 use plimsoll_engine::seats::{self, SeatAddresses};
-use plimsoll_engine::{position, risk, EngineError};
+use plimsoll_engine::{halt, position, risk, EngineError};
 
 use super::ledger::{big, ceil, floor, unit, value, Risk, SeatModel};
 use super::{address_of, shares, World};
@@ -53,6 +54,18 @@ impl World {
         Ok(legs)
     }
 
+    /// The program's own answer to whether a position or orders of the account lie in a halted market.
+    pub fn engine_halted(&self, account: usize) -> bool {
+        self.markets.iter().enumerate().any(|(number, market)| {
+            let seat = self.seat_index(account, number).map(|at| market.seat(at));
+            let held = seat.map(|seat| (position::held(&market.read(), &seat), seat.orders));
+            let active = held
+                .is_some_and(|(held, orders)| orders != 0 || held.is_ok_and(|held| held.base != 0));
+            let phase = halt::phase(&market.header, self.env.now);
+            active && !gate::in_phase(phase, Action::Withdraw)
+        })
+    }
+
     pub fn withdraw(&mut self, account: usize) -> Result<(), EngineError> {
         if self.shape.losses && self.random.one_in(2) {
             return self.deposit(account);
@@ -88,6 +101,8 @@ impl World {
             Err(EngineError::CreditDrawn)
         } else if model.lien != big(0) {
             Err(EngineError::LienUnpaid)
+        } else if self.holds_in_a_halt(account) {
+            Err(EngineError::MarketHalted)
         } else if big(amount) > aged {
             Err(EngineError::InsufficientCash)
         } else if big(amount) > free || risk.equity_initial < big(0) {
@@ -96,8 +111,9 @@ impl World {
             Ok(())
         };
         let legs = self.engine_legs(account, &[]);
+        let halted = self.engine_halted(account);
         let (state, env) = (&mut self.accounts[account], self.env);
-        let found = legs.and_then(|legs| cash::withdraw(state, &legs, false, amount, &env));
+        let found = legs.and_then(|legs| cash::withdraw(state, &legs, halted, amount, &env));
         assert_eq!(found, expected, "withdrawal of {amount}");
         found?;
         self.cash[account].collateral -= amount;
