@@ -39,6 +39,9 @@ const KEY_SHIFT: u32 = 20;
 /// Keys per Q.64 unit, for shares of slack.
 pub(crate) const KEY_UNIT: f64 = 1.0 / 1_048_576.0;
 
+/// 2^64.
+const Q64: f64 = 18_446_744_073_709_551_616.0;
+
 /// |C| that a key has room for, Q.64. An epoch ends long before, at A × 2^15 ≤ 2^77 (spec §13).
 const CASH_INDEX_MAX: u128 = 1 << 79;
 
@@ -62,6 +65,8 @@ pub(crate) struct SideKey {
     cash: i128,
     /// x = A·P, Q.64 quote atoms per share.
     pub(crate) worth: i128,
+    /// The same, for shares of slack.
+    pub(crate) worth_float: f64,
     /// Sums of the falls and of the rises of C since the side was laid, Q.64.
     fallen: i128,
     risen: i128,
@@ -127,6 +132,9 @@ impl SideKey {
         }
         // Q2.62 × Q.32 / 2^30 is Q.64; at most 2^76.
         self.worth = (math::wide(self.scale, mark) >> 30) as i128;
+        // In two halves: converting 128 bits at once is a call.
+        let [low, high] = math::split_unsigned(self.worth.unsigned_abs());
+        self.worth_float = high as f64 * Q64 + low as f64;
         let price = self.worth + self.cash;
         let (harm, recovery) = if number == SIDE_SHORT {
             (

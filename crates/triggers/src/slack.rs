@@ -120,7 +120,7 @@ fn part(leg: &Leg, market: &Market, margin: u64, size: u64) -> Part {
         return Part::default();
     };
     let key = &side.key;
-    let worth = key.worth as f64;
+    let worth = key.worth_float;
     let step = market.volatility * worth.max(WORTH_MIN);
     let price = shares_of_epoch(leg, key.epoch, key.scale, size) as f64 / Q64 * step;
     let share = if worth > 0.0 { step / worth } else { 0.0 };
@@ -152,7 +152,14 @@ fn shares_of_epoch(leg: &Leg, epoch: u32, scale: u64, size: u64) -> u64 {
 fn widest(thresholds: &Thresholds, parts: &[Part], kept_back: f64) -> Option<f64> {
     let mut widest: Option<f64> = None;
     for threshold in thresholds.iter().flatten() {
-        let slack = threshold.slack as f64 - kept_back;
+        // A slack that does not fit is far beyond every share.
+        let slack = i64::try_from(threshold.slack);
+        let slack = slack.unwrap_or(if threshold.slack < 0 {
+            i64::MIN
+        } else {
+            i64::MAX
+        });
+        let slack = slack as f64 - kept_back;
         let cost: f64 = parts
             .iter()
             .filter(|part| part.keyed)

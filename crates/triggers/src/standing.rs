@@ -88,6 +88,7 @@ fn under_draw_trigger(with_credit: i64, maintenance_margin: u64) -> bool {
 }
 
 /// Assesses an account; O(legs).
+#[inline(always)]
 pub(crate) fn assess(
     markets: &[Market],
     collateral: i64,

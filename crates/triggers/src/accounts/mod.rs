@@ -6,6 +6,7 @@ use plimsoll_engine::risk::AccountCash;
 use plimsoll_engine::state::{Seat, MARGIN_ENTRIES_MAX};
 
 use crate::error::{IndexError, Result};
+use crate::set::Entry;
 use crate::MarketId;
 
 pub(crate) use leg::Leg;
@@ -155,6 +156,13 @@ impl Accounts {
             }
         }
         core::hint::black_box(read);
+    }
+
+    /// The same for legs that entries speak for.
+    #[inline(always)]
+    pub(crate) fn warm_legs(&self, entries: &[Entry]) {
+        let legs = entries.iter().filter_map(|entry| self.leg(entry.leg));
+        core::hint::black_box(legs.fold(0, |read, leg| read ^ leg.entry));
     }
 
     /// Refuses what is no account's.

@@ -1,7 +1,7 @@
 //! What an event makes due: the accounts whose trigger a side's key has reached, and those that are attended to.
 
 use super::{MarketId, TriggerIndex};
-use crate::accounts::{market_bit, Accounts, NEVER};
+use crate::accounts::{market_bit, Accounts, NEVER, WARMED};
 use crate::key;
 use crate::market::MarketMove;
 use crate::set::Entry;
@@ -68,27 +68,63 @@ impl TriggerIndex {
             return;
         };
         let reached = key::reached(side.key.harm);
-        while let Some(entry) = side.harm.pop_due(reached) {
-            self.reached.push(entry);
+        side.harm.drain_due(reached, &mut self.reached);
+        if !self.reached.is_empty() {
+            self.take_reached(id, number, reached);
         }
-        for entry in self.reached.drain(..) {
-            let Some(leg) = self.accounts.leg_mut(entry.leg) else {
-                continue;
-            };
-            if !leg.is_of(id, number) || leg.entry != entry.key {
-                continue;
-            }
-            if leg.trigger > reached {
-                leg.entry = leg.trigger;
-                let key = leg.trigger;
-                side.harm.push(Entry { key, ..entry });
-            } else {
-                leg.entry = NEVER;
-                self.due.push(leg.account);
+        self.note_recovered(id, number);
+    }
+
+    /// Looks at the legs whose entries have been reached.
+    #[inline(never)]
+    fn take_reached(&mut self, id: MarketId, number: u8, reached: i64) {
+        let market = self.markets.get_mut(usize::from(id.0));
+        let Some(side) = market.and_then(|market| market.sides.get_mut(usize::from(number))) else {
+            return;
+        };
+        for batch in self.reached.chunks(WARMED) {
+            self.accounts.warm_legs(batch);
+            for entry in batch {
+                let Some(leg) = self.accounts.leg_mut(entry.leg) else {
+                    continue;
+                };
+                if !leg.is_of(id, number) || leg.entry != entry.key {
+                    continue;
+                }
+                if leg.trigger > reached {
+                    leg.entry = leg.trigger;
+                    let key = leg.trigger;
+                    side.harm.push(Entry { key, ..*entry }, reached);
+                } else {
+                    leg.entry = NEVER;
+                    self.due.push(leg.account);
+                }
             }
         }
+        self.reached.clear();
+    }
+
+    /// The same for the way back.
+    #[inline(always)]
+    fn note_recovered(&mut self, id: MarketId, number: u8) {
+        let market = self.markets.get_mut(usize::from(id.0));
+        let Some(side) = market.and_then(|market| market.sides.get_mut(usize::from(number))) else {
+            return;
+        };
         let reached = key::reached(side.key.recovery);
-        while let Some(entry) = side.recovery.pop_due(reached) {
+        side.recovery.drain_due(reached, &mut self.reached);
+        if !self.reached.is_empty() {
+            self.take_recovered(id, number, reached);
+        }
+    }
+
+    #[inline(never)]
+    fn take_recovered(&mut self, id: MarketId, number: u8, reached: i64) {
+        let market = self.markets.get_mut(usize::from(id.0));
+        let Some(side) = market.and_then(|market| market.sides.get_mut(usize::from(number))) else {
+            return;
+        };
+        for entry in self.reached.drain(..) {
             let spoken = recovery_of(&mut self.accounts, &entry, id, number);
             let Some((account, trigger, spoken)) = spoken else {
                 continue;
@@ -100,7 +136,7 @@ impl TriggerIndex {
                 *spoken = trigger;
                 if trigger != NEVER {
                     let key = trigger;
-                    side.recovery.push(Entry { key, ..entry });
+                    side.recovery.push(Entry { key, ..entry }, reached);
                 }
             }
         }
@@ -128,8 +164,8 @@ impl TriggerIndex {
                     *spoken = NEVER;
                 }
             }
-            side.harm.retain(|_| false);
-            side.recovery.retain(|_| false);
+            side.harm.clear();
+            side.recovery.clear();
         }
     }
 }

@@ -35,6 +35,7 @@ impl TriggerIndex {
         if self.crowded {
             self.compact();
         }
+        self.pushed = 0;
     }
 
     /// Assesses an account and issues its triggers.
@@ -119,7 +120,8 @@ impl TriggerIndex {
                 leg.entry = trigger;
                 let key = trigger;
                 let leg = Accounts::place_of(account, slot);
-                side.harm.push(Entry { key, leg });
+                side.harm.push(Entry { key, leg }, side.key.harm);
+                self.pushed += 1;
                 self.crowded |= side.harm.len() > crowded(side.legs);
             }
         }
@@ -148,37 +150,49 @@ impl TriggerIndex {
                 *entry = trigger;
                 let leg = Accounts::place_of(&account, slot);
                 let key = trigger;
-                side.recovery.push(Entry { key, leg });
+                side.recovery.push(Entry { key, leg }, side.key.recovery);
+                self.pushed += 1;
                 self.crowded |= side.recovery.len() > most;
             }
         }
     }
 
-    /// Drops what speaks for no leg any more from the sets that have too much of it. O(entries), after as many
-    /// pushes.
+    /// Drops what speaks for no leg any more from the sets that have too much of it: twice as many entries are
+    /// looked at as the event has pushed, and no more than an event can pay for.
     #[inline(never)]
     fn compact(&mut self) {
         let most = crowded(self.accounts.attended.len());
+        let mut budget = self.pushed.saturating_mul(2).clamp(SWEEP_MIN, SWEEP_MAX);
         let accounts = &mut self.accounts;
+        self.crowded = false;
         for (id, market) in (0_u16..).map(MarketId).zip(&mut self.markets) {
             for (number, side) in (0_u8..).zip(&mut market.sides) {
-                if side.harm.len() > crowded(side.legs) {
-                    side.harm.retain(|entry| {
+                if side.harm.len() > crowded(side.legs) && budget != 0 {
+                    let seen = side.harm.sweep(budget, |entry| {
                         let leg = accounts.leg(entry.leg);
                         leg.is_some_and(|leg| leg.is_of(id, number) && leg.entry == entry.key)
                     });
+                    budget = budget.saturating_sub(seen);
+                    self.crowded |= side.harm.len() > crowded(side.legs);
                 }
-                if side.recovery.len() > most {
-                    side.recovery
-                        .retain(|entry| recovery_of(accounts, entry, id, number).is_some());
+                if side.recovery.len() > most && budget != 0 {
+                    let seen = side.recovery.sweep(budget, |entry| {
+                        recovery_of(accounts, entry, id, number).is_some()
+                    });
+                    budget = budget.saturating_sub(seen);
+                    self.crowded |= side.recovery.len() > most;
                 }
             }
         }
-        self.crowded = false;
+        self.crowded |= budget == 0;
     }
 }
 
+/// Entries that one event looks at to drop some, at the least and at the most.
+const SWEEP_MIN: usize = 512;
+const SWEEP_MAX: usize = 8_192;
+
 /// Entries of a set from which those that no longer speak for a leg are dropped.
 const fn crowded(legs: usize) -> usize {
-    legs.saturating_mul(3).saturating_add(1_024)
+    legs.saturating_mul(3).saturating_add(8_192)
 }

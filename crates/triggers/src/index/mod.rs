@@ -62,6 +62,8 @@ pub struct TriggerIndex {
     timers: BTreeSet<(i64, u32)>,
     /// A set has more entries than it should.
     crowded: bool,
+    /// Entries pushed by the event in hand.
+    pushed: usize,
     now: i64,
     counters: Counters,
 }
@@ -117,7 +119,7 @@ impl TriggerIndex {
         Ok(MarketId(id))
     }
 
-    /// Adds an account, and reports it where it is past a threshold already. O(legs · log legs of a side).
+    /// Adds an account, and reports it where it is past a threshold already. O(legs).
     ///
     /// # Errors
     /// `UnknownMarket`, `DuplicateMarket`, `TooManyLegs`, `Full`.
@@ -136,7 +138,7 @@ impl TriggerIndex {
         Ok(AccountId(id))
     }
 
-    /// A change of an account: its cash, credit, line or seats. O(legs · log legs of a side).
+    /// A change of an account: its cash, credit, line or seats. O(legs).
     ///
     /// # Errors
     /// `UnknownAccount`, `UnknownMarket`, `DuplicateMarket`, `TooManyLegs`, `Full`.
@@ -169,8 +171,8 @@ impl TriggerIndex {
         Ok(())
     }
 
-    /// A tick: the new mark of one market. O(1) when it reaches no trigger; else O(log legs of a side) and an
-    /// assessment for each account whose trigger it reaches.
+    /// A tick: the new mark of one market. O(1) when it reaches no trigger; else O(a bin of the side's set)
+    /// and an assessment for each account whose trigger it reaches.
     ///
     /// # Errors
     /// `UnknownMarket`, `OutOfBounds`.
@@ -296,6 +298,7 @@ impl TriggerIndex {
             .ok_or(IndexError::UnknownAccount)
     }
 
+    #[inline(always)]
     fn assess(&self, account: &Account) -> Result<Assessment> {
         let credit = self.accounts.credit(account);
         let legs = self.accounts.legs(account);
