@@ -456,6 +456,23 @@ impl Mirror {
         self.feeds.keys()
     }
 
+    /// A hash of each account's bytes and owner, prices included; the same in every run of one build.
+    pub fn fingerprints(&self) -> BTreeMap<Pubkey, u64> {
+        fn of<T>(held: &BTreeMap<Pubkey, Held<T>>) -> impl Iterator<Item = (Pubkey, u64)> + '_ {
+            held.iter().map(|(key, held)| (*key, held.hash))
+        }
+        let exchange = self.exchange.iter().map(|held| held.hash);
+        let fund = self.fund.iter().map(|held| held.hash);
+        let feeds = self.feeds.iter();
+        let feeds = feeds.filter_map(|(key, held)| Some((*key, held.as_ref()?.hash)));
+        let maps = of(&self.accounts).chain(of(&self.lines));
+        let maps = maps.chain(of(&self.vaults)).chain(of(&self.markets));
+        maps.chain(exchange.map(|hash| (self.addresses.exchange, hash)))
+            .chain(fund.map(|hash| (self.addresses.default_fund, hash)))
+            .chain(feeds)
+            .collect()
+    }
+
     /// Every address of the program that is held: what is read page by page where no node lists a program's
     /// accounts.
     pub fn known_addresses(&self) -> Vec<Pubkey> {

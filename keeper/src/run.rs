@@ -157,6 +157,13 @@ impl Loop {
                 self.parts.oversight.gap(why);
                 self.resync.get_or_insert(Sync::Forward);
             }
+            Event::Fork => {
+                metrics.event("fork");
+                self.resync = Some(Sync::Replace);
+            }
+            Event::Look(reply) => {
+                let _ = reply.try_send(mirror.clone());
+            }
         }
     }
 

@@ -190,12 +190,16 @@ pub async fn assemble(
         .iter()
         .flat_map(|market| market.feeds.iter().copied());
     let feeds: std::collections::BTreeSet<Pubkey> = feeds.collect();
+    let own = roles.beneficiary.into_iter();
+    let own = own.chain(roles.desk.map(|desk| desk.margin_account));
     let (requests, asked) = mpsc::channel(REQUESTS_MAX);
     let polling = Polling {
         endpoints: endpoints.clone(),
         reader: ProgramReader {
             addresses,
             markets: markets.iter().map(|market| market.market).collect(),
+            own: own.collect(),
+            slot_lag_max: config.sources.slot_lag_max,
         },
         feeds: feeds.iter().copied().collect(),
         config: PollingConfig {

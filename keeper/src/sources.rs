@@ -20,7 +20,7 @@ use std::pin::Pin;
 use solana_pubkey::Pubkey;
 use tokio::sync::mpsc;
 
-use crate::mirror::{AccountUpdate, ChainClock, Snapshot, Sync};
+use crate::mirror::{AccountUpdate, ChainClock, Mirror, Snapshot, Sync};
 
 /// The gap that every stream begins with.
 pub const STREAM_OPENED: &str = "the stream was opened";
@@ -35,6 +35,10 @@ pub enum Event {
     Read(u64),
     /// Something may be missing: a stream was silent, lagged or broke off.
     Gap(&'static str),
+    /// The chain left a branch: what was told of it may never have been.
+    Fork,
+    /// Somebody wants the mirror as it is.
+    Look(mpsc::Sender<Mirror>),
 }
 
 /// What the mirror asks of a source.

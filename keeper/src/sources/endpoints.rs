@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use solana_client::nonblocking::rpc_client::RpcClient;
 use solana_commitment_config::CommitmentConfig;
+use solana_sdk_ids::sysvar::clock::ID as CLOCK;
+
+use crate::mirror::ChainClock;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an endpoint that failed is passed over: doubled by each further failure up to the longest.
@@ -68,6 +71,12 @@ impl Guard {
     pub fn best_slot(&self) -> u64 {
         let slots = self.known.iter().filter(|known| known.failures == 0);
         slots.map(|known| known.slot).max().unwrap_or(0)
+    }
+
+    /// Whether a slot that is told of can have been reached.
+    pub fn reached(&self, slot: u64) -> bool {
+        let best = self.best_slot();
+        best == 0 || slot <= best.saturating_add(self.slot_lag_max)
     }
 
     /// The endpoints that may be read, in the configured order; if none may, the one that was best.
@@ -161,24 +170,30 @@ impl Endpoints {
         self.guard().observe(index, slot)
     }
 
+    /// Whether a slot that is told of can have been reached.
+    pub fn reached(&self, slot: u64) -> bool {
+        self.guard().reached(slot)
+    }
+
     /// An endpoint failed.
     pub fn failed(&self, index: usize) {
         let now = self.now();
         self.guard().failed(index, now);
     }
 
-    /// Asks every endpoint for its slot.
+    /// Asks every endpoint for its slot: by the clock's account, as old as the state that it answers from.
     pub async fn probe(&self) {
         let asked = self
             .clients
             .iter()
             .enumerate()
             .map(|(index, (_, rpc))| async move {
-                match rpc.get_slot().await {
-                    Ok(slot) => {
-                        self.observe(index, slot);
+                let clock = rpc.get_account_data(&CLOCK).await.ok();
+                match clock.and_then(|data| ChainClock::decode(&data)) {
+                    Some(clock) => {
+                        self.observe(index, clock.slot);
                     }
-                    Err(_) => self.failed(index),
+                    None => self.failed(index),
                 }
             });
         join_all(asked).await;
@@ -219,6 +234,14 @@ mod tests {
         assert_eq!(guard.up_to_date(2_400), [1]);
         assert!(guard.observe(0, 100));
         assert_eq!(guard.up_to_date(2_400), [0, 1]);
+    }
+
+    #[test]
+    fn no_slot_is_believed_that_no_endpoint_has_come_near() {
+        let mut guard = Guard::new(1, 10);
+        assert!(guard.reached(1_000));
+        guard.observe(0, 100);
+        assert!(guard.reached(110) && !guard.reached(111));
     }
 
     #[test]

@@ -17,6 +17,10 @@ use crate::mirror::{AccountUpdate, ChainClock, Snapshot, Sync};
 const PROBE: Duration = Duration::from_secs(2);
 /// Requests that a pulse takes up at most; the rest waits for the next.
 const READS_A_PULSE: usize = 400;
+/// Requests that are open at most, and how long: whoever claims a later slot than it answers as of would hold
+/// them for ever.
+const READS_MAX: usize = 4_096;
+const READ_MAX: Duration = Duration::from_secs(10);
 
 /// How often what is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +40,16 @@ pub struct Polling {
     pub requests: mpsc::Receiver<Request>,
 }
 
-/// Reads that were asked for and not yet done: number → (slot, addresses).
-type Reads = BTreeMap<u64, (u64, Vec<Pubkey>)>;
+/// Reads that were asked for and not yet done, by number.
+type Reads = BTreeMap<u64, Asked>;
+
+#[derive(Debug)]
+struct Asked {
+    at: Instant,
+    /// Answered as of this slot or later.
+    slot: u64,
+    addresses: Vec<Pubkey>,
+}
 
 struct Poll {
     polling: Polling,
@@ -109,13 +121,31 @@ impl Poll {
                 addresses,
             } => {
                 self.asked = self.asked.max(number);
-                self.reads.insert(number, (slot, addresses));
+                let at = Instant::now();
+                let asked = Asked {
+                    at,
+                    slot,
+                    addresses,
+                };
+                self.reads.insert(number, asked);
+                if self.reads.len() > READS_MAX {
+                    self.give_up(at);
+                }
             }
             // A rollback outranks a look forward.
             Request::Resync(Sync::Replace) => self.resync = Some(Sync::Replace),
             Request::Resync(Sync::Forward) => {
                 self.resync.get_or_insert(Sync::Forward);
             }
+        }
+    }
+
+    /// Reads that were asked for by `until` and are still open: a snapshot takes their place.
+    fn give_up(&mut self, until: Instant) {
+        let before = self.reads.len();
+        self.reads.retain(|_, asked| asked.at > until);
+        if self.reads.len() != before {
+            self.resync.get_or_insert(Sync::Forward);
         }
     }
 
@@ -158,12 +188,15 @@ impl Poll {
         let mut asked: Vec<Pubkey> = std::iter::once(CLOCK)
             .chain(feeds.iter().copied())
             .collect();
+        if let Some(until) = Instant::now().checked_sub(READ_MAX) {
+            self.give_up(until);
+        }
         let mut extra: BTreeSet<Pubkey> = BTreeSet::new();
-        for (_, addresses) in self.reads.values() {
+        for read in self.reads.values() {
             if extra.len() >= READS_A_PULSE {
                 break;
             }
-            extra.extend(addresses);
+            extra.extend(&read.addresses);
         }
         asked.extend(&extra);
         let (index, rpc) = self.polling.endpoints.current();
@@ -185,6 +218,8 @@ impl Poll {
                 if before == index {
                     warn!(slot, last, "the chain went back: everything is read again");
                     self.resync = Some(Sync::Replace);
+                    // Slots of the branch that was left are not waited for.
+                    self.reads.clear();
                     self.last = Some((index, slot));
                 }
                 return;
@@ -225,8 +260,8 @@ impl Poll {
 
     /// Drops the requests that this pulse answered, and says up to which number all are.
     async fn finish_reads(&mut self, slot: u64, read: &BTreeSet<Pubkey>) {
-        self.reads.retain(|_, (wanted, addresses)| {
-            *wanted > slot || !addresses.iter().all(|address| read.contains(address))
+        self.reads.retain(|_, asked| {
+            asked.slot > slot || !asked.addresses.iter().all(|address| read.contains(address))
         });
         let done = self.reads.keys().next().map_or(self.asked, |open| open - 1);
         let _ = self.events.send(Event::Read(done)).await;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::{Context, Result};
+use anyhow::{ensure, Context, Result};
 use plimsoll_client::{accounts, ExchangeAddresses, MarketView};
 use plimsoll_engine::state::{
     CreditLine, CreditVault, MarginAccount, MarketHeader, DISCRIMINATOR_SIZE,
@@ -17,11 +17,12 @@ use solana_client::rpc_request::RpcRequest;
 use solana_client::rpc_response::{OptionalContext, RpcKeyedAccount};
 use solana_commitment_config::CommitmentConfig;
 use solana_pubkey::Pubkey;
+use solana_sdk_ids::sysvar::clock::ID as CLOCK;
 
-use crate::mirror::{RawAccount, Snapshot};
+use crate::mirror::{ChainClock, RawAccount, Snapshot};
 
-/// Addresses that one request may name.
-const PAGE: usize = 100;
+/// Addresses that one request may name, beside the clock's.
+const PAGE: usize = 99;
 
 /// Accounts of an exchange, over one endpoint at a time.
 #[derive(Clone, Debug)]
@@ -29,6 +30,10 @@ pub struct ProgramReader {
     pub addresses: ExchangeAddresses,
     /// Markets that are known from the start, for nodes that list nothing.
     pub markets: Vec<Pubkey>,
+    /// Accounts without a seat that the keeper needs all the same: whom it is reimbursed to, its desk.
+    pub own: Vec<Pubkey>,
+    /// Slots by which what an answer claims may differ from the clock's account that it was read with.
+    pub slot_lag_max: u64,
 }
 
 const fn sized(bytes: usize) -> u64 {
@@ -109,7 +114,11 @@ impl ProgramReader {
                 .context("the program's accounts are not listed")?;
             let found = match answer {
                 OptionalContext::Context(answer) => {
-                    slot = slot.min(answer.context.slot);
+                    let claimed = answer.context.slot;
+                    // A list has no clock in it: one that claims another time is not believed.
+                    let agrees = claimed.abs_diff(slot) <= self.slot_lag_max;
+                    ensure!(agrees, "a list claims slot {claimed} at slot {slot}");
+                    slot = slot.min(claimed);
                     answer.value
                 }
                 OptionalContext::NoContext(found) => found,
@@ -127,7 +136,7 @@ impl ProgramReader {
         let mut first = vec![self.addresses.exchange, self.addresses.default_fund];
         first.extend(&self.markets);
         let (mut slot, mut all) = self.read(rpc, &first).await?;
-        let mut next: BTreeSet<Pubkey> = BTreeSet::new();
+        let mut next: BTreeSet<Pubkey> = self.own.iter().copied().collect();
         for (_, account) in &all {
             if let Ok(market) = MarketView::decode(&account.data) {
                 next.extend(market.seats().map(|(_, seat)| Pubkey::from(seat.owner)));
@@ -155,7 +164,18 @@ impl ProgramReader {
         })
     }
 
+    /// The slot of an answer: the claimed one, unless the clock in it is from another time.
+    const fn slot_of(&self, claimed: u64, clock: &ChainClock) -> u64 {
+        if claimed.abs_diff(clock.slot) <= self.slot_lag_max {
+            claimed
+        } else {
+            clock.slot
+        }
+    }
+
     /// Accounts by address, page by page, with the slot of the oldest page; what is not there is left out.
+    ///
+    /// Every page has the clock's account with it: what that says outranks an answer that claims another time.
     ///
     /// # Errors
     /// When the endpoint does not answer.
@@ -166,12 +186,16 @@ impl ProgramReader {
     ) -> Result<(u64, Vec<(Pubkey, RawAccount)>)> {
         let (mut slot, mut found) = (u64::MAX, Vec::with_capacity(asked.len()));
         for page in asked.chunks(PAGE) {
+            let page: Vec<Pubkey> = std::iter::once(CLOCK).chain(page.iter().copied()).collect();
             let answer = rpc
-                .get_multiple_ui_accounts_with_config(page, Self::config())
+                .get_multiple_ui_accounts_with_config(&page, Self::config())
                 .await
                 .context("accounts cannot be read")?;
-            slot = slot.min(answer.context.slot);
-            for (address, account) in page.iter().zip(&answer.value) {
+            let clock = answer.value.first().and_then(Option::as_ref).and_then(raw);
+            let clock = clock.and_then(|raw| ChainClock::decode(&raw.data));
+            let clock = clock.context("the chain's clock cannot be read")?;
+            slot = slot.min(self.slot_of(answer.context.slot, &clock));
+            for (address, account) in page.iter().zip(&answer.value).skip(1) {
                 if let Some(account) = account {
                     let account = raw(account).context("an account cannot be decoded")?;
                     found.push((*address, account));

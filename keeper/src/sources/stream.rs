@@ -104,20 +104,25 @@ impl Stream {
                 account = accounts.next() => account.map(|found| {
                     update(found.context.slot, &found.value.pubkey, &found.value.account)
                 }),
-                slot = slots.next() => slot.map(|slot| Heard::Slot(slot.slot)),
+                slot = slots.next() => slot.map(|slot| Heard::Slot(slot.slot, slot.parent)),
                 () = tokio::time::sleep(self.config.silent) => return Ok("silent"),
             };
             match heard {
                 None => return Ok("closed by the node"),
-                Some(Heard::Slot(slot)) => {
-                    let gap = last_slot
-                        .is_some_and(|last| slot > last.saturating_add(self.config.slot_gap_max));
-                    last_slot = Some(slot);
-                    if gap {
+                Some(Heard::Slot(slot, parent)) => {
+                    let last = last_slot.replace(slot).unwrap_or(parent);
+                    if slot > last.saturating_add(self.config.slot_gap_max) {
                         return Ok("slots are missing");
+                    }
+                    // A slot that does not build on the last one: that one is on a branch that was left.
+                    if (slot <= last || parent < last) && events.try_send(Event::Fork).is_err() {
+                        return Ok("the mirror does not keep up");
                     }
                 }
                 Some(Heard::Unreadable) => return Ok("an account could not be read"),
+                Some(Heard::Account(update)) if !self.endpoints.reached(update.slot) => {
+                    return Ok("it claims slots that the chain has not reached");
+                }
                 Some(Heard::Account(update)) => {
                     if events.try_send(Event::Update(update)).is_err() {
                         return Ok("the mirror does not keep up");
@@ -129,7 +134,8 @@ impl Stream {
 }
 
 enum Heard {
-    Slot(u64),
+    /// A slot and the one it builds on.
+    Slot(u64, u64),
     Account(AccountUpdate),
     Unreadable,
 }

@@ -1,0 +1,10 @@
+//! The keeper's faults, one test each, named after it: the real keeper against the embedded validator with the
+//! real program, through endpoints that go wrong on request and by seed. Each test ends with what matters: who
+//! is liquidatable is liquidated, the mirror is the chain's state, custody is exact, nothing is paid twice.
+
+mod behind;
+mod keeper;
+mod node_faults;
+mod proxy;
+mod stage;
+mod stream_faults;
