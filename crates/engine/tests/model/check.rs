@@ -21,6 +21,7 @@ impl World {
             self.check_positions(market);
             self.check_claims(market);
             self.markets[market].check_halt(self.env.now);
+            self.check_unchangeable(market);
             self.check_indicative(market);
         }
         self.check_deposit();

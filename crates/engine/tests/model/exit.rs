@@ -73,7 +73,7 @@ impl World {
         notes
     }
 
-    /// A newcomer with a seat in every market, grown where it has no room.
+    /// A newcomer with a seat in every market that goes on, grown where it has no room.
     pub fn join(&mut self, owner: u8, amount: u64) -> usize {
         let account = self.accounts.len();
         let mut state = MarginAccount::zeroed();
@@ -82,7 +82,7 @@ impl World {
         self.owners.push(owner);
         self.cash.push(CashModel::default());
         self.deposit_amount(account, amount);
-        for market in &mut self.markets {
+        for market in self.markets.iter_mut().filter(|market| !market.wound_up) {
             let capacity = market.header.arena.capacity + 8;
             seats::grow(&mut market.header, capacity).unwrap();
             market.blocks.resize(capacity as usize, Block::zeroed());

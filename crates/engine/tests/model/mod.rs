@@ -22,6 +22,7 @@ pub mod standing;
 pub mod steps;
 pub mod takeover;
 pub mod uncross;
+pub mod wind_up;
 pub mod windows;
 
 use std::collections::BTreeMap;

@@ -91,6 +91,9 @@ impl World {
         if request.expires_at != 0 && request.expires_at <= now {
             return Err(EngineError::ExpiryInThePast);
         }
+        if state.wound_up {
+            return Err(EngineError::MarketWoundUp);
+        }
         let rests = !matches!(
             request.time_in_force,
             TimeInForce::ImmediateOrCancel | TimeInForce::FillOrKill

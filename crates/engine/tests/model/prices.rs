@@ -91,7 +91,7 @@ impl World {
     }
 
     /// f of spec §13, Q.64 per base atom, exact: what a long pays and what a short receives.
-    fn foretell_funding(state: &Market, now: i64) -> (BigInt, BigInt) {
+    pub fn foretell_funding(state: &Market, now: i64) -> (BigInt, BigInt) {
         let (params, prices) = (&state.header.params, &state.header.prices);
         let fresh_until = prices.index_time + i64::from(params.index_age_seconds_max);
         let until = now.min(fresh_until);
@@ -122,7 +122,7 @@ impl World {
 
     /// The engine's rates against the exact ones: who pays, pays f; who receives gets no more than its
     /// share, and less by 2^-31 of it and an atom of dust at most. The model takes the engine's.
-    fn charge(state: &mut Market, exact: &(BigInt, BigInt), found: &FundingOutcome) {
+    pub fn charge(state: &mut Market, exact: &(BigInt, BigInt), found: &FundingOutcome) {
         let (long, short) = (big(found.long_pays), big(found.short_receives));
         let (paid, given) = if long > big(0) || exact.0 > big(0) {
             assert_eq!(long, exact.0, "longs pay f");
