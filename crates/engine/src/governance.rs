@@ -397,10 +397,11 @@ pub fn guard(header: &mut MarketHeader, seconds: u32, env: &Env) -> Result<i64> 
     let from = if header.guardian_until > env.now {
         header.guardian_from
     } else {
+        // A guardian that never used its power has none to pause from: its end is that of 1970.
         let ended = header.guardian_until;
         let lasted = ended.saturating_sub(header.guardian_from);
         let pause = lasted.max(GUARD_PAUSE_SECONDS_MIN);
-        if ended != 0 && env.now < ended.saturating_add(pause) {
+        if env.now < ended.saturating_add(pause) {
             return Err(EngineError::GuardianPausing);
         }
         env.now

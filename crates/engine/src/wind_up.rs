@@ -53,6 +53,10 @@ pub fn wind_up(market: &mut MarketMut<'_>, env: &Env) -> Result<WoundUp> {
     if !gate::in_phase(HaltPhase::from_byte(header.halt.phase), Action::Change) {
         return Err(EngineError::MarketHalted);
     }
+    // First of all, since it changes the sides: what is copied after it knows which ends are left.
+    epochs::make_room(market)?;
+    let header = &*market.header;
+    let params = &header.params;
     let price = PriceQ32(header.prices.mark);
     let (mut sides, mut prices) = (header.sides, header.prices);
     // The seconds in which the index was still fresh.
@@ -60,7 +64,6 @@ pub fn wind_up(market: &mut MarketMut<'_>, env: &Env) -> Result<WoundUp> {
     let [long, short] = &sides;
     let open_interest = [long.open_interest(), short.open_interest()];
     let closed = [closed(long, true, price)?, closed(short, false, price)?];
-    epochs::make_room(market)?;
     check_room(market)?;
     market.header.sides = closed;
     market.header.prices = prices;

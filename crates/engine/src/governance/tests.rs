@@ -289,9 +289,57 @@ fn a_due_change_of_a_market_needs_it_open_and_as_it_was() {
     unlisted.params_after.initial_margin_ppm = 40_000;
     let applied = apply(&mut desk.clone(), &unlisted);
     assert_eq!(applied, Err(EngineError::ListingRuleViolated));
+    let mut recounted = change;
+    recounted.params_after.base_decimals += 1;
+    let applied = apply(&mut desk.clone(), &recounted);
+    assert_eq!(applied, Err(EngineError::NotChangeable));
+    let mut of_the_exchange = change;
+    of_the_exchange.kind = ChangeKind::Treasury.byte();
+    let applied = apply(&mut desk.clone(), &of_the_exchange);
+    assert_eq!(applied, Err(EngineError::WrongAccount));
     let mut desk = desk;
     apply(&mut desk, &change).unwrap();
     assert_eq!(desk.markets[0].header.params.taker_fee_ppm, 400);
+}
+
+#[test]
+fn what_a_market_may_not_be_is_not_queued() {
+    let before = params();
+    for (spoil, error) in [
+        (
+            (|p| p.lots_min = 0) as fn(&mut MarketParams),
+            EngineError::ParameterOutOfBounds,
+        ),
+        (
+            |p| p.initial_margin_ppm = 40_000,
+            EngineError::ListingRuleViolated,
+        ),
+    ] {
+        let mut after = before;
+        spoil(&mut after);
+        let queued = PendingChange::zeroed().set_market(&before, &after);
+        assert_eq!(queued, Err(error));
+    }
+}
+
+/// A change that an earlier version of the program let wait is tested by the one that applies it.
+#[test]
+fn settings_out_of_bounds_are_not_applied_either() {
+    for (kind, values, address) in exchange_changes() {
+        let mut exchange = exchange();
+        let mut change = PendingChange::zeroed();
+        change
+            .set_exchange(&exchange, kind, values, address)
+            .unwrap();
+        change
+            .start(&mut exchange, Pace::Slow, &env(1_000))
+            .unwrap();
+        change.values_after[2] += 1;
+        let before = exchange;
+        let applied = apply_exchange(&mut exchange, &change, &env(change.applies_from));
+        assert_eq!(applied, Err(EngineError::ParameterOutOfBounds), "{kind:?}");
+        assert!(exchange == before);
+    }
 }
 
 #[test]
@@ -305,9 +353,20 @@ fn a_fast_change_is_due_after_the_short_timelock() {
 
 #[test]
 fn a_window_with_another_width_keeps_its_extremes() {
+    for (short, long) in [(20, 7_000), (3, 1_200)] {
+        keeps_its_extremes(short, long);
+    }
+    // The same width leaves the windows alone.
+    let (mut desk, change) = due_market(|p| p.taker_fee_ppm = 400);
+    let before = desk.markets[0].header.windows;
+    apply(&mut desk, &change).unwrap();
+    assert!(desk.markets[0].header.windows == before);
+}
+
+fn keeps_its_extremes(short: u32, long: u32) {
     let (mut desk, change) = due_market(|p| {
-        p.velocity_short_seconds = 20;
-        p.velocity_long_seconds = 7_000;
+        p.velocity_short_seconds = short;
+        p.velocity_long_seconds = long;
     });
     let (now, widths) = (desk.env.now, Widths::of(&params()));
     let header = &mut desk.markets[0].header;
@@ -333,11 +392,6 @@ fn a_window_with_another_width_keeps_its_extremes() {
     };
     assert_eq!(ranges(header, new), ranges(&before, widths));
     assert_eq!(header.windows.volume(new, now), 44);
-    // The same width leaves the windows alone.
-    let (mut desk, change) = due_market(|p| p.taker_fee_ppm = 400);
-    let before = desk.markets[0].header.windows;
-    apply(&mut desk, &change).unwrap();
-    assert!(desk.markets[0].header.windows == before);
 }
 
 #[test]
@@ -367,19 +421,56 @@ fn a_feed_takes_its_publish_time_along() {
     }
 }
 
-/// The cap rises a hundredfold; what ran before is charged at the old one.
+/// The feeds change places when the change is applied, and their times with them.
 #[test]
-fn funding_up_to_the_change_is_charged_at_the_old_values() {
+fn a_market_that_gets_another_feed_keeps_the_publish_time_of_its_old_one() {
     let (mut desk, change) = due_market(|p| {
-        p.initial_margin_ppm = 100_000;
-        p.funding_cap_ppm = 100_000;
+        (p.feeds_len, p.feeds_required) = (2, 2);
+        p.feed_ids = [[0xEE; 32], p.feed_ids[0], [0; 32]];
     });
+    let prices = &mut desk.markets[0].header.prices;
+    prices.feed_times = [77, 0, 0];
+    prices.feed_prices = [700, 0, 0];
+    apply(&mut desk, &change).unwrap();
+    let prices = &desk.markets[0].header.prices;
+    assert_eq!(prices.feed_times, [0, 77, 0]);
+    assert_eq!(prices.feed_prices, [0, 700, 0]);
+}
+
+/// A long and a short whose funding has not been charged for ten seconds.
+fn unfunded(change: impl FnOnce(&mut MarketParams)) -> (Desk, PendingChange) {
+    let (mut desk, change) = due_market(change);
     let (a, b) = (desk.join(1, 1 << 40), desk.join(2, 1 << 40));
     desk.trade(a, b, 0, 500, 40);
     let now = desk.env.now;
     let prices = &mut desk.markets[0].header.prices;
     prices.premium_ema = (prices.index / 10) as i64;
     prices.funding_time = now - 10;
+    (desk, change)
+}
+
+/// The funding of a change brings a side's cash index to its bound as that of a refresh does (ADR 0006).
+#[test]
+fn an_epoch_that_the_charge_makes_due_ends_with_the_change() {
+    let (mut desk, change) = unfunded(|p| p.taker_fee_ppm = 400);
+    let long = &mut desk.markets[0].header.sides[0];
+    let bound = i128::try_from(u128::from(long.scale) << epochs::CASH_INDEX_BITS).unwrap();
+    long.cash_index = math::split_signed(1 - bound);
+    assert!(!epochs::due(long));
+    let epochs = |desk: &Desk| desk.markets[0].header.sides.map(|side| side.epoch);
+    let [long, short] = epochs(&desk);
+    apply(&mut desk, &change).unwrap();
+    assert_eq!(epochs(&desk), [long + 1, short]);
+}
+
+/// The cap rises a hundredfold; what ran before is charged at the old one.
+#[test]
+fn funding_up_to_the_change_is_charged_at_the_old_values() {
+    let (mut desk, change) = unfunded(|p| {
+        p.initial_margin_ppm = 100_000;
+        p.funding_cap_ppm = 100_000;
+    });
+    let now = desk.env.now;
     let expected = {
         let mut header = desk.markets[0].header;
         let params = header.params;

@@ -30,6 +30,18 @@ macro_rules! bound {
     };
 }
 
+/// With a low cap of zero, only its own bound keeps the open interest of a market above zero.
+#[test]
+fn a_market_may_have_some_open_interest() {
+    let params = |open_interest_max| MarketParams {
+        open_interest_low: 0,
+        open_interest_max,
+        ..open()
+    };
+    assert_eq!(params(1).validate(), Ok(()));
+    assert_eq!(params(0).validate(), Err(EngineError::ParameterOutOfBounds));
+}
+
 #[test]
 fn every_parameter_is_accepted_at_its_bounds_and_rejected_beyond() {
     let base = open();

@@ -48,6 +48,10 @@ fn a_market_ends_when_its_index_has_been_stale_for_the_whole_time() {
         spoil(&mut desk.markets[0].header);
         assert_eq!(end(&mut desk), Err(error));
     }
+    // Over a halt that the clock has not ended, nothing is closed.
+    let mut halted = desk.clone();
+    halted.markets[0].header.halt.phase = HaltPhase::Uncross.byte();
+    assert_eq!(end(&mut halted), Err(EngineError::MarketHalted));
     // One fresh index in between, and the time begins again.
     let mut revived = desk.clone();
     revived.markets[0].header.prices.index_time += 1;
@@ -192,4 +196,62 @@ fn without_a_block_for_its_ends_a_market_waits() {
     assert_eq!(end(&mut desk), Err(EngineError::ArenaFull));
     desk.markets[0].header.sides[0].ends = EPOCH_BLOCKS - 2;
     end(&mut desk).unwrap();
+}
+
+/// The seconds in which the index was still fresh are charged: the payer's claim is smaller by them.
+#[test]
+fn funding_runs_until_the_index_went_stale() {
+    let (mut desk, ..) = scene();
+    let index = desk.markets[0].header.prices.index;
+    desk.markets[0].header.prices.premium_ema = i64::try_from(index / 10).unwrap();
+    let mut free = desk.clone();
+    free.markets[0].header.prices.premium_ema = 0;
+    let cash = |desk: &mut Desk| {
+        desk.env.now += DEAD + 1;
+        let sides = end(desk).unwrap().sides;
+        sides.map(|side| math::join_signed(side.cash_index))
+    };
+    let ([long, short], [free_long, free_short]) = (cash(&mut desk), cash(&mut free));
+    assert!(long < free_long && short < free_short);
+}
+
+/// What a long is paid is floored and what a short pays is ceiled: the atom of the difference is the pool's.
+#[test]
+fn longs_floor_and_shorts_ceil() {
+    let (mut desk, ..) = scene();
+    // A scale that the price does not divide.
+    for side in &mut desk.markets[0].header.sides {
+        side.scale -= 1;
+        side.cash_index = [0; 2];
+    }
+    let header = &mut desk.markets[0].header;
+    header.prices.mark |= 1;
+    let product = u128::from(header.sides[0].scale) * u128::from(header.prices.mark);
+    header.prices.premium_ema = 0;
+    desk.env.now += DEAD + 1;
+    let sides = end(&mut desk).unwrap().sides;
+    let [long, short] = sides.map(|side| math::join_signed(side.cash_index));
+    assert_eq!(long, i128::try_from(product >> 30).unwrap());
+    assert_eq!(short, long + 1);
+}
+
+/// Ends that nobody waits for any more give their blocks back before a market is said to be full.
+#[test]
+fn ends_that_nobody_waits_for_make_room() {
+    let (mut desk, ..) = scene();
+    let mark = crate::units::PriceQ32(desk.markets[0].header.prices.mark);
+    let env = desk.env;
+    epochs::end(&mut desk.markets[0].get(), SIDE_LONG, mark, &env).unwrap();
+    let oldest = desk.markets[0].header.sides[0].oldest_end;
+    let market = desk.markets[0].get();
+    arena::epoch_end_mut(market.blocks, oldest).unwrap().seats = 0;
+    let header = &mut desk.markets[0].header;
+    header.arena.reserved_blocks += arena::unreserved(header);
+    // With that end eleven of the twelve blocks are taken; two are wanted.
+    header.sides[1].ends = EPOCH_BLOCKS - 2;
+    let env = Env {
+        now: env.now + DEAD + 1,
+        ..env
+    };
+    wind_up(&mut desk.markets[0].get(), &env).unwrap();
 }
