@@ -10,7 +10,7 @@ BENCH := $(TARGET)/bench
 CARGO_BENCH := PLIMSOLL_PROGRAM_SO="$(BENCH)/plimsoll.so" cargo run --locked -p plimsoll-tests --bin bench-compute --
 CARGO_DEMO := cargo run --locked -p plimsoll-cli --bin plimsoll -- demo
 
-.PHONY: help setup build artifact artifact-check test selftest selftest-program lint bench bench-baseline bench-program bench-keeper demo demo-fast idl idl-check soak
+.PHONY: help setup build artifact artifact-check proxy test selftest selftest-program lint bench bench-baseline bench-program bench-keeper demo demo-fast idl idl-check soak
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ artifact: setup ## build with toolchain/sbf and refresh artifacts/plimsoll.so, w
 
 artifact-check: setup ## fail when artifacts/plimsoll.so is not of these sources
 	@python3 scripts/artifact.py check
+
+proxy: setup ## refresh artifacts/proxy.so of tests/proxy, the program that stands in for a multisig in the tests
+	@toolchain/sbf/build.sh plimsoll-proxy artifacts/proxy.so
 
 test: build selftest-program ## every test, on the bytecode just built
 	PLIMSOLL_PROGRAM_SO="$(PROGRAM)" PLIMSOLL_SBF_SELFTEST_SO="$(SELFTEST)" cargo test --workspace --locked

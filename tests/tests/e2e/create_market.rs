@@ -131,6 +131,64 @@ fn price_rule_out_of_its_bounds_is_rejected() {
 }
 
 #[test]
+fn field_without_a_meaning_that_is_not_zero_is_rejected() {
+    let mut world = World::new();
+    let error = EngineError::ParameterOutOfBounds;
+    refused(&mut world, error, "reserved", |params| {
+        params.reserved[6] = 1;
+    });
+    refused(&mut world, error, "padding", |params| {
+        params.reserved_0[3] = 1;
+    });
+    refused(&mut world, error, "a feed beyond their number", |params| {
+        params.feed_ids[2] = [9; 32];
+    });
+}
+
+/// Bounds that are another parameter's value.
+#[test]
+fn parameter_beyond_the_one_that_bounds_it_is_rejected() {
+    let mut world = World::new();
+    type Change = fn(&mut MarketParams);
+    let changes: [(&str, Change); 10] = [
+        ("no open interest at all", |p| {
+            (p.open_interest_low, p.open_interest_max) = (0, 0);
+        }),
+        ("low over most", |p| {
+            p.open_interest_low = p.open_interest_max + 1
+        }),
+        ("low at high", |p| {
+            p.open_interest_high = p.open_interest_low
+        }),
+        ("slice under the least order", |p| {
+            (p.lots_min, p.slice_lots_max) = (2, 1);
+        }),
+        ("trip volume under the least order", |p| {
+            p.lots_min = p.trip_volume_lots_min + 1;
+            p.slice_lots_max = p.lots_min;
+        }),
+        ("long threshold under the short one", |p| {
+            p.velocity_long_ppm = p.velocity_short_ppm - 1;
+        }),
+        ("long window under the short one", |p| {
+            p.velocity_long_seconds = p.velocity_short_seconds - 1;
+        }),
+        ("volume alone under volume with a move", |p| {
+            p.trip_volume_moved_ppm = p.trip_volume_alone_ppm + 1;
+        }),
+        ("a call all frozen", |p| {
+            (p.call_seconds, p.freeze_seconds) = (3, 3);
+        }),
+        ("longest call under the first", |p| {
+            p.call_seconds_max = p.call_seconds - 1;
+        }),
+    ];
+    for (what, change) in changes {
+        refused(&mut world, EngineError::ParameterOutOfBounds, what, change);
+    }
+}
+
+#[test]
 fn power_out_of_its_bounds_is_rejected() {
     let mut world = World::new();
     out_of_bounds! {

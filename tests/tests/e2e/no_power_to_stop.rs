@@ -8,7 +8,8 @@ use plimsoll_client::accounts;
 use plimsoll_engine::governance;
 use plimsoll_engine::params::MarketParams;
 use plimsoll_engine::state::MarketStatus;
-use plimsoll_testkit::{ChangeArgs, Snapshot, World};
+use plimsoll_testkit::events::Liquidated;
+use plimsoll_testkit::{ask, bid, ChangeArgs, MarketSpec, Snapshot, World};
 use solana_pubkey::Pubkey;
 
 use super::attacks_stage::{declared_instructions, Stage, AVAX, SOL};
@@ -149,8 +150,18 @@ fn no_admin_instruction_moves_collateral_or_treasury() {
             .collect();
         assert!(before == after, "{name} moved somebody's money");
         world.assert_sound();
+        assert_nothing_stops(&stage, &world, &format!("after {name}"));
     }
 }
+
+/// Instructions by which an order or a debt goes.
+const LEAVING: [&str; 5] = [
+    "cancel_order",
+    "cancel_order_by_client_id",
+    "cancel_all_orders",
+    "repay",
+    "repay_from_cash",
+];
 
 /// What nobody may stop, each tried on a copy of the world.
 fn assert_nothing_stops(stage: &Stage, world: &World, what: &str) {
@@ -165,7 +176,13 @@ fn assert_nothing_stops(stage: &Stage, world: &World, what: &str) {
         assert!(paid.is_ok(), "{what}: withdrawal of {name}: {paid:?}");
     }
     assert_eq!(world.collateral("eve"), cash, "{what}");
-    for name in ["cancel_order", "repay"] {
+    let ended = world.market(AVAX).header.status == MarketStatus::WoundUp.byte();
+    for name in LEAVING {
+        // What is paid out of an account's own cash is valued first; seats of an ended market settle before.
+        if ended && name == "repay_from_cash" {
+            continue;
+        }
+        let mut world = world.clone();
         let sent = stage.attempt(&mut world, &stage.call(name).instruction);
         assert!(sent.is_ok(), "{what}: {name}: {sent:?}");
     }
@@ -295,6 +312,121 @@ fn no_parameter_at_its_bound_stops_a_deposit_a_withdrawal_a_cancel_or_a_repaymen
     }
 }
 
+/// Names of the fields, or of the variants, of a type of the IDL.
+fn members(kind: &str) -> BTreeSet<String> {
+    let idl: serde_json::Value = serde_json::from_str(IDL).unwrap();
+    let types = idl["types"].as_array().unwrap();
+    let found = types.iter().find(|other| other["name"] == kind).unwrap();
+    let listed = ["fields", "variants"]
+        .iter()
+        .find_map(|list| found["type"][list].as_array());
+    listed
+        .unwrap()
+        .iter()
+        .map(|member| member["name"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+/// A switch that stops everybody needs a place to stand: a field of the exchange, a kind of change that sets it, a
+/// status of a market or a mark on an account. Each of them is named here with what tries it, and a new one fails
+/// until somebody has done the same for it.
+#[test]
+fn every_place_where_a_power_could_stand_is_known() {
+    let named = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    let known: [(&str, BTreeSet<String>); 3] = [
+        (
+            "ChangeArgs",
+            // `no_parameter_at_its_bound…`, and the settings of `no_setting_of_the_exchange…`.
+            named(&["Market", "FeeSplit", "Timelocks", "Guardian", "Treasury"]),
+        ),
+        (
+            "Exchange",
+            named(&[
+                // What changes, each in `no_setting_of_the_exchange…`.
+                "authority",
+                "pending_authority",
+                "guardian",
+                "treasury",
+                "timelock_seconds",
+                "timelock_tightening_seconds",
+                "fee_default_fund_ppm",
+                "fee_keeper_pool_ppm",
+                "fee_treasury_ppm",
+                // Set once, or counts.
+                "version",
+                "bump",
+                "custody_authority_bump",
+                "collateral_decimals",
+                "collateral_mint",
+                "token_program",
+                "default_fund",
+                "custody_authority",
+                "created_at",
+                "custody_shards",
+                "custody_shards_len",
+                "markets",
+                "pending_changes",
+                "reserved_0",
+                "reserved",
+            ]),
+        ),
+        (
+            // Nothing here is an admin's: `no_admin_instruction_moves…` compares the whole account.
+            "MarginAccount",
+            named(&[
+                "version",
+                "bump",
+                "custody_shard",
+                "entries_len",
+                "sub_account",
+                "reserved_0",
+                "exchange",
+                "owner",
+                "delegate",
+                "credit_line",
+                "collateral",
+                "credit_principal",
+                "credit_interest",
+                "credit_interest_time",
+                "lien",
+                "gain_newest",
+                "gain_previous",
+                "gain_interval",
+                "flagged_at",
+                "reimbursed_at",
+                "deposited_total",
+                "withdrawn_total",
+                "flag_seen_at",
+                "takeover_started_at",
+                "reserved",
+                "entries",
+            ]),
+        ),
+    ];
+    for (kind, names) in known {
+        assert_eq!(members(kind), names, "{kind}");
+    }
+    // A market's: without an arm for it here, a new status does not compile.
+    let tried = |status: MarketStatus| match status {
+        MarketStatus::Pending => "nobody has anything in it",
+        MarketStatus::Active => "the stage's",
+        MarketStatus::ReduceOnly | MarketStatus::WoundUp => "`no_state_of_a_market…`",
+    };
+    assert!(!tried(MarketStatus::Active).is_empty());
+}
+
+/// What stands in reserved words is read by nobody.
+#[test]
+fn a_reserved_word_of_the_exchange_stops_nobody() {
+    let stage = Stage::set();
+    let mut world = stage.world.clone();
+    world.change_exchange(|exchange| {
+        bytemuck::bytes_of_mut(&mut exchange.reserved).fill(0xFF);
+        exchange.reserved_0.fill(0xFF);
+    });
+    assert_nothing_stops(&stage, &world, "reserved words of the exchange");
+}
+
 #[test]
 fn no_setting_of_the_exchange_stops_them_either() {
     let stage = Stage::set();
@@ -385,4 +517,42 @@ fn no_split_pays_the_treasury_from_a_liquidation() {
         assert_eq!(fund.treasury, 0, "{shares_ppm:?}");
         assert_eq!(fund.balance + fund.keeper_pool, 3_000, "{shares_ppm:?}");
     }
+}
+
+/// A liquidation from end to end, in a market without trading fees: what the treasury then has can only be of the
+/// liquidation, and it has nothing, whatever share of trading fees is its own (INV-9).
+#[test]
+fn a_liquidation_pays_the_treasury_nothing() {
+    let mut world = World::new();
+    let spec = MarketSpec::preset(AVAX).with(|params| {
+        (params.taker_fee_ppm, params.maker_fee_ppm) = (0, 0);
+    });
+    world.open_market(&spec);
+    world.change_exchange(|exchange| split(exchange, [0, 0, 1_000_000]));
+    world.trader("ann", 7_000_000, &[AVAX]);
+    for name in ["bob", "cat"] {
+        world.trader(name, 100_000_000_000, &[AVAX]);
+    }
+    world.place("bob", AVAX, ask(20_000, 300)).unwrap();
+    world.place("ann", AVAX, bid(20_000, 300)).unwrap();
+    world.move_index(AVAX, 18_690);
+    world.keeper();
+    world.place("cat", AVAX, bid(18_680, 1_000)).unwrap();
+    let before = world.default_fund();
+    let done = world.liquidate("ann", AVAX).unwrap();
+    let [done] = &done.events_of::<Liquidated>()[..] else {
+        panic!("{:?}", done.events);
+    };
+    assert!(done.filled_lots > 0);
+    for name in ["ann", "bob", "cat"] {
+        // Whoever has nothing to settle has nothing in the pool either.
+        let _ = world.settle(name, &[AVAX]);
+    }
+    world.sweep_fees(AVAX).unwrap();
+    let after = world.default_fund();
+    assert_eq!(after.treasury, before.treasury);
+    assert!(after.balance > before.balance, "nothing was earned at all");
+    world.collect_treasury(0).unwrap();
+    assert_eq!(world.tokens(&world.treasury()), 0);
+    world.assert_sound();
 }
