@@ -2,7 +2,7 @@
 
 mod mistakes;
 mod sections;
-mod table;
+pub(crate) mod table;
 
 #[cfg(test)]
 mod tests;

@@ -23,3 +23,4 @@ pub mod setup;
 pub mod shard;
 pub mod sources;
 pub mod standing;
+pub mod underwriter;

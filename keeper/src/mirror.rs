@@ -442,6 +442,10 @@ impl Mirror {
         self.lines.get(address).map(|held| &held.value)
     }
 
+    pub fn vaults(&self) -> impl ExactSizeIterator<Item = (&Pubkey, &CreditVault)> {
+        self.vaults.iter().map(|(key, held)| (key, &held.value))
+    }
+
     pub fn vault(&self, address: &Pubkey) -> Option<&CreditVault> {
         self.vaults.get(address).map(|held| &held.value)
     }

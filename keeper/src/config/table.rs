@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use toml::Value;
 
 /// Something that stands in the file under a name.
-pub(super) trait Field: Sized {
+pub(crate) trait Field: Sized {
     /// The value, or a mistake that is written down. `at` is the field's full name.
     fn read(value: Value, at: &str, mistakes: &mut Vec<String>) -> Option<Self>;
 
@@ -75,7 +75,7 @@ impl<T: Field> Field for BTreeMap<String, T> {
 }
 
 /// The full name of a field of a table; the file itself has no name.
-pub(super) fn named(at: &str, field: &str) -> String {
+pub(crate) fn named(at: &str, field: &str) -> String {
     if at.is_empty() {
         field.to_owned()
     } else {
@@ -137,4 +137,17 @@ macro_rules! table {
     };
 }
 
-pub(super) use table;
+pub(crate) use table;
+
+/// Whether the text says something of this name, through lists of tables, too.
+#[cfg(test)]
+pub(crate) fn says(value: &toml::Value, name: &str) -> bool {
+    match value {
+        toml::Value::Array(rows) => rows.iter().any(|row| says(row, name)),
+        toml::Value::Table(rows) => match name.split_once('.') {
+            Some((first, rest)) => rows.get(first).is_some_and(|row| says(row, rest)),
+            None => rows.contains_key(name),
+        },
+        _ => false,
+    }
+}

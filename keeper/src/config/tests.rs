@@ -1,4 +1,4 @@
-use super::table::Field as _;
+use super::table::{says, Field as _};
 use super::{KeeperConfig, Overrides};
 
 const EXAMPLE: &str = include_str!("../../keeper.example.toml");
@@ -21,18 +21,6 @@ fn whole_example() -> String {
         _ => line,
     });
     lines.collect::<Vec<_>>().join("\n")
-}
-
-/// Whether the text says something of this name, through lists of tables, too.
-fn says(value: &toml::Value, name: &str) -> bool {
-    match value {
-        toml::Value::Array(rows) => rows.iter().any(|row| says(row, name)),
-        toml::Value::Table(rows) => match name.split_once('.') {
-            Some((first, rest)) => rows.get(first).is_some_and(|row| says(row, rest)),
-            None => rows.contains_key(name),
-        },
-        _ => false,
-    }
 }
 
 #[test]
