@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -10,7 +11,11 @@ use tracing::error;
 
 use crate::config::{KeeperConfig, Overrides};
 use crate::logs::{self, LogForm};
+use crate::top::Top;
 use crate::{ledger, process, secrets};
+
+/// Columns and rows of `top --once`.
+const PRINTED: (u16, u16) = (100, 30);
 
 /// What every command of the keeper takes.
 #[derive(Args, Clone, Debug)]
@@ -46,6 +51,20 @@ pub struct RunArgs {
     pub dry_run: bool,
 }
 
+/// Which keeper `top` looks at, and how.
+#[derive(Args, Clone, Debug)]
+pub struct TopArgs {
+    /// Address and port of its server [default: the configuration's]
+    #[arg(long, value_name = "HOST:PORT")]
+    pub address: Option<String>,
+    /// Seconds between two looks
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    pub interval: u64,
+    /// One look, printed as text
+    #[arg(long)]
+    pub once: bool,
+}
+
 /// The keeper's commands.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
@@ -57,6 +76,8 @@ pub enum Command {
         #[arg(long, default_value_t = 24)]
         hours: u64,
     },
+    /// A running keeper in the terminal: what it does, what waits, what it spends
+    Top(TopArgs),
     /// Read the configuration and its keys, name every mistake, start nothing
     CheckConfig,
 }
@@ -92,6 +113,7 @@ async fn carry_out(path: &Path, command: &Command, json: bool) -> Result<()> {
             }
             Ok(())
         }
+        Command::Top(args) => top(&config, args).await,
         Command::CheckConfig => {
             let secrets = secrets::read(&config)?;
             println!("{}: no mistakes", path.display());
@@ -104,4 +126,18 @@ async fn carry_out(path: &Path, command: &Command, json: bool) -> Result<()> {
             Ok(())
         }
     }
+}
+
+async fn top(config: &KeeperConfig, args: &TopArgs) -> Result<()> {
+    let address = args.address.clone();
+    let top = Top {
+        address: address.unwrap_or_else(|| config.http.listen.clone()),
+        ledger: &config.ledger,
+        interval: Duration::from_secs(args.interval),
+    };
+    if args.once {
+        println!("{}", top.once(PRINTED).await?);
+        return Ok(());
+    }
+    top.run().await
 }

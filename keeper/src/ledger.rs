@@ -197,19 +197,21 @@ pub fn report(path: &Path, seconds: u64) -> Result<Vec<Summary>> {
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
+/// Lamports as SOL, to the lamport.
+pub fn sol(lamports: u64) -> String {
+    format!(
+        "{}.{:09}",
+        lamports / 1_000_000_000,
+        lamports % 1_000_000_000
+    )
+}
+
 /// The report as a table.
 pub fn table(rows: &[Summary]) -> String {
     let mut text = format!(
         "{:<22} {:<16} {:>8} {:>14} {:>10}\n",
         "action", "outcome", "count", "SOL", "mean ms"
     );
-    let sol = |lamports: u64| {
-        format!(
-            "{}.{:09}",
-            lamports / 1_000_000_000,
-            lamports % 1_000_000_000
-        )
-    };
     for row in rows {
         let cost = sol(row.lamports);
         text.push_str(&format!(

@@ -23,4 +23,5 @@ pub mod setup;
 pub mod shard;
 pub mod sources;
 pub mod standing;
+pub mod top;
 pub mod underwriter;

@@ -187,9 +187,14 @@ impl Metrics {
             ("margin_account", mirror.accounts().len()),
             ("credit_line", mirror.lines().len()),
         ] {
-            let figure = self.mirrored.with_label_values(&[kind]);
-            figure.set(gauge(count as u64));
+            self.mirrored(kind, count);
         }
+    }
+
+    /// Accounts of a kind in the mirror.
+    pub fn mirrored(&self, kind: &str, count: usize) {
+        let figure = self.mirrored.with_label_values(&[kind]);
+        figure.set(gauge(count as u64));
     }
 
     /// Why the keeper is not ready, if so.
