@@ -21,7 +21,6 @@ mod localnet;
 pub mod oracle;
 mod player;
 mod ports;
-pub mod prices;
 mod sending;
 mod tape_time;
 
@@ -31,4 +30,5 @@ pub use health::{Health, HealthState};
 pub use localnet::Localnet;
 pub use oracle::OracleWriter;
 pub use player::{PlayedPrice, TapeFeed, TapePlayer};
+pub use plimsoll_tapes as prices;
 pub use tape_time::{Pace, TapeShift};

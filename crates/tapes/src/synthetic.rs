@@ -7,7 +7,7 @@ use std::{num::NonZeroU64, ops::RangeInclusive};
 
 use anyhow::{bail, Result};
 
-use crate::prices::{confidence_e8, PricePoint, PriceSource};
+use crate::{confidence_e8, PricePoint, PriceSource};
 
 const PPM: u64 = 1_000_000;
 /// Uniform draws summed for one step: enough for a bell shape, few enough to stay bounded.

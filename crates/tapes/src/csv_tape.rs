@@ -9,7 +9,7 @@ use std::{fs::File, io::Read, path::Path};
 use anyhow::{bail, Context, Result};
 use csv::{ReaderBuilder, StringRecord};
 
-use crate::prices::{confidence_e8, parse_price_e8, PricePoint, PriceSource};
+use crate::{confidence_e8, parse_price_e8, PricePoint, PriceSource};
 
 const COLUMNS: [&str; 7] = [
     "unix_seconds",
@@ -84,6 +84,11 @@ impl CsvTape {
             bail!("the tape has no trade between {first} and {last}");
         }
         Ok(Self { points, played: 0 })
+    }
+
+    /// Whether everything has been played.
+    pub fn is_over(&self) -> bool {
+        self.played >= self.points.len()
     }
 
     /// Every price of the tape, played or not.
