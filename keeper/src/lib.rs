@@ -16,6 +16,7 @@ pub mod metrics;
 pub mod mirror;
 pub mod oversight;
 pub mod plan;
+pub mod prices;
 pub mod process;
 pub mod run;
 pub mod secrets;
