@@ -6,6 +6,7 @@ use serde_json::Value;
 use solana_pubkey::Pubkey;
 use tiny_http::{Response, Server};
 
+use super::webhook::Sent;
 use super::{AlertKind, Alerts, Webhook, WebhookPolicy, QUEUE};
 use crate::config::AlertsConfig;
 use crate::metrics::Metrics;
@@ -183,6 +184,21 @@ fn the_address_stands_in_no_error() {
         let error = Webhook::new(url, POLICY, metrics.operations.clone()).expect_err("no address");
         assert!(!format!("{error:#}").contains("secret"), "{error:#}");
     }
+}
+
+#[tokio::test]
+async fn an_address_that_does_not_answer_is_not_named() {
+    let metrics = Metrics::new().expect("figures");
+    let (alerts, mut queued) =
+        Alerts::new(&config(), &Pubkey::default(), metrics.operations.clone());
+    alerts.raise(AlertKind::Ended, None, "nobody hears it");
+    let alert = queued.recv().await.expect("an alert");
+    let url = "http://127.0.0.1:1/secret-path";
+    let webhook = Webhook::new(url, POLICY, metrics.operations.clone()).expect("a webhook");
+    let Sent::Failed(why) = webhook.send(&alert).await else {
+        panic!("it was taken");
+    };
+    assert!(!why.contains("secret"), "{why}");
 }
 
 #[test]

@@ -43,8 +43,9 @@ impl std::fmt::Debug for Webhook {
     }
 }
 
-/// What an address came to.
-enum Sent {
+/// What a try came to.
+#[derive(Debug)]
+pub(super) enum Sent {
     Taken,
     /// Worth another try.
     Failed(String),
@@ -98,7 +99,7 @@ impl Webhook {
         "dropped"
     }
 
-    async fn send(&self, alert: &Alert) -> Sent {
+    pub(super) async fn send(&self, alert: &Alert) -> Sent {
         let body = match serde_json::to_vec(alert) {
             Ok(body) => body,
             Err(error) => return Sent::Failed(error.to_string()),

@@ -30,7 +30,7 @@ fn sigterm_waits_for_what_is_under_way_and_ends_well() {
     // Nothing has landed yet, so a keeper that waits is still there.
     assert_eq!(keeper.0.try_wait().expect("asked"), None);
     node.told.landed.store(true, Ordering::Relaxed);
-    let ended = keeper.0.wait().expect("ended");
+    let ended = keeper.end();
     assert_eq!(ended.code(), Some(0), "{}", node.log());
     assert_eq!(node.outcomes(), ["landed"]);
     assert!(!node.log().contains("left unwatched"), "{}", node.log());
@@ -47,7 +47,7 @@ fn a_part_that_ends_ends_the_process_with_its_reason() {
     let ledger = rusqlite::Connection::open(node.path("keeper.sqlite")).expect("the ledger");
     let taken = ledger.execute_batch("PRAGMA busy_timeout = 5000; DROP TABLE actions");
     taken.expect("taken away");
-    let ended = keeper.0.wait().expect("ended");
+    let ended = keeper.end();
     assert_eq!(ended.code(), Some(1), "{}", node.log());
     let log = lines(&node.log());
     let last = log.last().expect("a last line");
@@ -147,7 +147,7 @@ fn alerts_reach_a_webhook_whose_address_stands_nowhere() {
     let ledger = rusqlite::Connection::open(node.path("keeper.sqlite")).expect("the ledger");
     let taken = ledger.execute_batch("PRAGMA busy_timeout = 5000; DROP TABLE actions");
     taken.expect("taken away");
-    let ended = keeper.0.wait().expect("ended");
+    let ended = keeper.end();
     assert_eq!(ended.code(), Some(1));
     let last = kind("ended");
     assert_eq!(last["severity"], "critical");

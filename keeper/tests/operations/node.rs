@@ -178,6 +178,20 @@ impl Keeper {
     }
 }
 
+impl Keeper {
+    /// Waits for its end.
+    pub fn end(&mut self) -> std::process::ExitStatus {
+        let begun = Instant::now();
+        loop {
+            if let Some(ended) = self.0.try_wait().expect("asked") {
+                return ended;
+            }
+            assert!(begun.elapsed() < WAIT_MAX, "it does not end");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
 impl Drop for Keeper {
     fn drop(&mut self) {
         let _ = self.0.kill();
