@@ -18,7 +18,11 @@ pub struct Behind {
 
 impl Behind {
     pub async fn start(seed: u64, change: impl FnOnce(&mut KeeperConfig)) -> Self {
-        let stage = Stage::start().await;
+        Self::on(Stage::start().await, seed, change).await
+    }
+
+    /// On a chain that is there.
+    pub async fn on(stage: Stage, seed: u64, change: impl FnOnce(&mut KeeperConfig)) -> Self {
         let proxy = stage.proxy(seed).await;
         let keeper = Keeper::with(&stage, vec![proxy.endpoint()], change).await;
         stage.until_refreshed().await;

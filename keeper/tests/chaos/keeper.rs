@@ -9,6 +9,7 @@ use plimsoll_keeper::config::{EndpointConfig, KeeperConfig, Overrides};
 use plimsoll_keeper::ledger::{self, Summary};
 use plimsoll_keeper::metrics::Metrics;
 use plimsoll_keeper::mirror::Mirror;
+use plimsoll_keeper::run::Parts;
 use plimsoll_keeper::sources::{Ended, Event, Source};
 use plimsoll_keeper::{run, secrets, setup};
 use solana_signer::Signer as _;
@@ -56,6 +57,12 @@ pub struct Done {
 }
 
 impl Done {
+    /// Actions of this outcome.
+    pub fn outcomes(&self, outcome: &str) -> u64 {
+        let rows = self.rows.iter().filter(|row| row.outcome == outcome);
+        rows.map(|row| row.actions).sum()
+    }
+
     /// Actions of this kind and outcome.
     pub fn of(&self, kind: &str, outcome: &str) -> u64 {
         let rows = self.rows.iter();
@@ -70,34 +77,57 @@ impl Done {
 }
 
 /// The keeper's file for a stage: short intervals, and nothing of the optional parts.
-pub fn config(stage: &Stage, name: &str, endpoints: Vec<EndpointConfig>) -> KeeperConfig {
+pub fn file(stage: &Stage, name: &str, endpoints: &[EndpointConfig]) -> String {
     let key = stage.folder.path().join(format!("{name}.json"));
     let bytes = payer(name).to_bytes().to_vec();
     let text = serde_json::to_string(&bytes).expect("a key");
     std::fs::write(&key, text).expect("written");
-    let text = format!(
+    let endpoints = endpoints.iter().map(|endpoint| {
+        let ws = endpoint.ws.iter().map(|ws| format!("ws = '{ws}'\n"));
+        let ws = ws.collect::<String>();
+        format!("[[endpoint]]\nrpc = '{}'\n{ws}", endpoint.rpc)
+    });
+    format!(
         "keypair = '{key}'\nledger = '{ledger}'\nbeneficiary = '{beneficiary}'\n\
          [[market]]\naddress = '{market}'\nfeeds = ['{feed}']\n\
          [sources]\npulse_ms = 100\nresync_ms = 1000\nsilent_seconds = 1\n\
-         [plan]\ndecide_ms = 100\nbackoff_min_ms = 200\nbackoff_max_ms = 2000\n[http]\nlisten = ''\n",
+         [plan]\ndecide_ms = 100\nbackoff_min_ms = 200\nbackoff_max_ms = 2000\n[http]\nlisten = ''\n{endpoints}",
         key = key.display(),
         ledger = stage.folder.path().join(format!("{name}.sqlite")).display(),
         beneficiary = stage.world.margin_address("keeper"),
         market = stage.world.market_address(MARKET),
         feed = stage.feed(),
-    );
-    let endpoints = endpoints.iter().map(|endpoint| {
-        let ws = endpoint.ws.iter().map(|ws| format!("ws = '{ws}'\n"));
-        format!(
-            "[[endpoint]]\nrpc = '{}'\n{}",
-            endpoint.rpc,
-            ws.collect::<String>()
-        )
-    });
-    let text = text + &endpoints.collect::<String>();
+        endpoints = endpoints.collect::<String>(),
+    )
+}
+
+fn config(stage: &Stage, name: &str, endpoints: &[EndpointConfig]) -> KeeperConfig {
+    let text = file(stage, name, endpoints);
     let (config, mistakes) = KeeperConfig::parse(&text, &Overrides::default()).expect("a table");
     assert_eq!(mistakes, Vec::<String>::new());
     config
+}
+
+/// The parts and sources of a keeper with a key and a ledger of its own.
+pub async fn assembled(
+    stage: &Stage,
+    name: &str,
+    endpoints: Vec<EndpointConfig>,
+    change: impl FnOnce(&mut KeeperConfig),
+) -> (Parts, Vec<Box<dyn Source>>) {
+    let mut config = config(stage, name, &endpoints);
+    change(&mut config);
+    let secrets = secrets::read(&config).expect("a key");
+    let metrics = Arc::new(Metrics::new().expect("figures"));
+    let figures = metrics.operations.clone();
+    let (alerts, _queue) = Alerts::new(&config.alerts, &secrets.payer_address(), figures);
+    let shared = (metrics, Arc::new(alerts));
+    let args = RunArgs {
+        once: false,
+        dry_run: false,
+    };
+    let assembled = setup::assemble(&config, secrets, args, shared).await;
+    assembled.expect("a keeper").split()
 }
 
 impl Keeper {
@@ -121,19 +151,7 @@ impl Keeper {
         endpoints: Vec<EndpointConfig>,
         change: impl FnOnce(&mut KeeperConfig),
     ) -> Self {
-        let mut config = config(stage, name, endpoints);
-        change(&mut config);
-        let secrets = secrets::read(&config).expect("a key");
-        let metrics = Arc::new(Metrics::new().expect("figures"));
-        let figures = metrics.operations.clone();
-        let (alerts, _queue) = Alerts::new(&config.alerts, &secrets.payer_address(), figures);
-        let shared = (metrics, Arc::new(alerts));
-        let args = RunArgs {
-            once: false,
-            dry_run: false,
-        };
-        let assembled = setup::assemble(&config, secrets, args, shared).await;
-        let (parts, mut sources) = assembled.expect("a keeper").split();
+        let (parts, mut sources) = assembled(stage, name, endpoints, change).await;
         let (window, asked) = mpsc::channel(1);
         sources.push(Box::new(Window(asked)));
         let (stop, stopped) = watch::channel(false);
@@ -143,7 +161,7 @@ impl Keeper {
             stop,
             window,
             running,
-            ledger: config.ledger,
+            ledger: stage.folder.path().join(format!("{name}.sqlite")),
             lamports: balance(stage, name).await,
         }
     }

@@ -4,7 +4,10 @@
 
 mod behind;
 mod keeper;
+mod market_faults;
 mod node_faults;
+mod process_faults;
 mod proxy;
+mod sending_faults;
 mod stage;
 mod stream_faults;

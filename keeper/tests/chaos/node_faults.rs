@@ -53,6 +53,51 @@ async fn slots_that_are_claimed_too_high() {
     behind.work_off().await;
 }
 
+/// The fall is worked off by way of the second endpoint; the first one is wrong as `wrong` says.
+async fn by_way_of_the_other(seed: u64, wrong: impl AsyncFn(&Stage, &crate::proxy::Proxy)) {
+    let stage = Stage::start().await;
+    let (first, second) = (stage.proxy(seed).await, stage.proxy(seed + 100).await);
+    let endpoints = vec![first.endpoint(), second.endpoint()];
+    let keeper = Keeper::start(&stage, endpoints).await;
+    stage.until_refreshed().await;
+    wrong(&stage, &first).await;
+    stage.price(FALLEN);
+    stage
+        .until("the liquidations", async |stage| {
+            stage.is_worked_off().await
+        })
+        .await;
+    stage.deposit(1_000_000).await;
+    keeper.until_it_knows_the_chain(&stage).await;
+    let done = keeper.stop(&stage).await;
+    assert!(done.spent <= done.lamports(), "{done:?}");
+    stage.assert_sound().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_endpoints_that_disagree_the_first_of_them_stuck_in_an_old_slot() {
+    by_way_of_the_other(14, async |stage, first| {
+        let (past, slot) = (stage.past().await, stage.localnet.health().slot);
+        first.set(|faults| {
+            (faults.past, faults.slot_fixed) = (Some(past.into()), Some(slot));
+            (faults.silent, faults.lost) = (true, 100);
+        });
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_endpoints_that_disagree_the_first_of_them_old_and_claiming_to_be_new() {
+    by_way_of_the_other(15, async |stage, first| {
+        let past = stage.past().await;
+        first.set(|faults| {
+            (faults.past, faults.slot_shift) = (Some(past.into()), 5);
+            (faults.silent, faults.lost) = (true, 100);
+        });
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_first_endpoint_that_dies_and_comes_back() {
     let stage = Stage::start().await;

@@ -22,6 +22,8 @@ use solana_keypair::Keypair;
 use solana_pubkey::Pubkey;
 use solana_signer::Signer;
 
+use tracing_subscriber::EnvFilter;
+
 use crate::proxy::{Past, Proxy};
 
 pub const MARKET: &str = "AVAX";
@@ -110,6 +112,16 @@ impl Stage {
 
     /// A chain with a block every so many milliseconds.
     pub async fn with_slots_of(slot_ms: u64) -> Self {
+        Self::with(slot_ms, |_| {}).await
+    }
+
+    /// The same with another world than the usual one.
+    pub async fn with(slot_ms: u64, change: impl FnOnce(&mut World)) -> Self {
+        // RUST_LOG shows what the keeper says.
+        let logs = tracing_subscriber::fmt().with_test_writer();
+        let _ = logs
+            .with_env_filter(EnvFilter::from_default_env())
+            .try_init();
         let mut config = LocalnetConfig::on_free_ports().with_slot_ms(slot_ms);
         for name in ["first", "second"] {
             config = config.funding(payer(name).pubkey());
@@ -121,7 +133,8 @@ impl Stage {
             .expect("a chain");
         let connection = Connection::new(localnet.rpc_url());
         write_program(connection.rpc()).await;
-        let world = carried(localnet.clock().now());
+        let mut world = carried(localnet.clock().now());
+        change(&mut world);
         for (address, account) in world.snapshot().accounts() {
             let (owner, data) = (account.owner, account.data.clone());
             let written = localnet.oracle().write_bytes(address, owner, data);

@@ -85,8 +85,8 @@ async fn answer(shared: &Shared, body: &[u8]) -> (&'static str, String) {
     }
     if method == "sendTransaction" {
         let signature = answers::signature(&request);
-        let times = &mut shared.seen().transactions;
-        *times.entry(signature.clone()).or_default() += 1;
+        let handed_in = signature.clone();
+        *shared.seen().transactions.entry(handed_in).or_default() += 1;
         if shared.happens(faults.lost) {
             shared.seen().lost += 1;
             let taken = json!({"jsonrpc": "2.0", "id": request["id"], "result": signature});
