@@ -1,6 +1,7 @@
 //! Worlds for the decisions, as mirrors, and hands that do what was decided.
 
 use plimsoll_testkit::{ask, bid, MarketSpec, World};
+use solana_pubkey::Pubkey;
 
 use crate::decide::{decide, Action, Credit, Kind, Marks, Roles, Settler};
 use crate::marks::MarketFeeds;
@@ -77,9 +78,15 @@ pub(crate) fn roles(world: &World) -> Roles {
         feeds: vec![world.feed(&symbol, 0)],
     });
     let keeper = plimsoll_testkit::Actor::from("keeper");
+    let beneficiary = world.margin_address(keeper);
+    roles_of(markets.collect(), keeper.key(), beneficiary)
+}
+
+/// Every role, for any exchange.
+pub(super) fn roles_of(markets: Vec<MarketFeeds>, payer: Pubkey, beneficiary: Pubkey) -> Roles {
     Roles {
         marks: Some(Marks {
-            markets: markets.collect(),
+            markets,
             seconds_max: 5,
         }),
         sentinel: true,
@@ -96,8 +103,8 @@ pub(crate) fn roles(world: &World) -> Roles {
             sweep_min: 100_000_000,
         }),
         janitor: true,
-        payer: keeper.key(),
-        beneficiary: Some(world.margin_address(keeper)),
+        payer,
+        beneficiary: Some(beneficiary),
     }
 }
 
