@@ -9,7 +9,8 @@ mod tests;
 
 pub use sections::{
     AlertsConfig, CreditConfig, DeskConfig, EndpointConfig, FeesConfig, HttpConfig, MarketConfig,
-    MarksSection, PlanConfig, RolesConfig, SenderConfig, SettlerConfig, ShardConfig, SourcesConfig,
+    MarksSection, PlanConfig, PricesConfig, RolesConfig, SenderConfig, SettlerConfig, ShardConfig,
+    SourcesConfig, TapeConfig,
 };
 
 use std::path::{Path, PathBuf};
@@ -43,6 +44,7 @@ table! {
         roles: RolesConfig = RolesConfig::default(),
         desk: Option<DeskConfig> = None,
         marks: MarksSection = MarksSection::default(),
+        prices: PricesConfig = PricesConfig::default(),
         settler: SettlerConfig = SettlerConfig::default(),
         credit: CreditConfig = CreditConfig::default(),
         sources: SourcesConfig = SourcesConfig::default(),

@@ -30,6 +30,7 @@ use crate::mirror::{ChainClock, Mirror};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     RefreshMark,
+    PostPrice,
     AdvanceHalt,
     JoinAuction,
     Liquidate,
@@ -55,6 +56,7 @@ impl Kind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::RefreshMark => "refresh_mark",
+            Self::PostPrice => "post_price",
             Self::AdvanceHalt => "advance_halt",
             Self::JoinAuction => "join_auction",
             Self::Liquidate => "liquidate",
@@ -74,6 +76,12 @@ impl Kind {
             Self::ReleaseSeat => "release_seat",
             Self::SyncSeat => "sync_seat",
         }
+    }
+
+    /// Whether its instructions are sent as several transactions, one after the other, where one does not hold them.
+    /// Everything else is done whole or not at all.
+    pub const fn is_sequence(self) -> bool {
+        matches!(self, Self::PostPrice)
     }
 
     /// Whether a minute more does no harm: what tidies up, and what turns claims and fees into cash.
@@ -237,8 +245,13 @@ pub fn decide_for(
     if roles.janitor {
         actions.extend(janitor::markets_due(scene, candidates));
     }
-    actions.sort_by(|a, b| b.danger.cmp(&a.danger).then_with(|| a.key.cmp(&b.key)));
+    rank(&mut actions);
     actions
+}
+
+/// Most dangerous first; the order is total.
+pub(crate) fn rank(actions: &mut [Action]) {
+    actions.sort_by(|a, b| b.danger.cmp(&a.danger).then_with(|| a.key.cmp(&b.key)));
 }
 
 /// A hash of what an action means to change; the same in every run of one build.

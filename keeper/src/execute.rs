@@ -4,10 +4,11 @@
 mod compute;
 mod fees;
 mod outcome;
+pub mod packing;
 
 pub use compute::{ComputeLimits, Shape, COMPUTE_MAX};
 pub use fees::FeePolicy;
-pub use outcome::{classify_engine, classify_transaction, Outcome};
+pub use outcome::{classify_engine, classify_in, classify_transaction, Outcome};
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -123,9 +124,26 @@ impl Executor {
 
     /// What an action costs at most, lamports.
     pub fn cost(&self, planned: &Planned) -> u64 {
-        let limit = lock(&self.limits).get(&Shape::of(&planned.action));
         let price = self.fees.unit_price(planned);
-        self.lamports(planned.action.signer, limit.unwrap_or(COMPUTE_MAX), price)
+        let steps = self.steps(&planned.action);
+        let costs = steps.iter().map(|step| {
+            let limit = lock(&self.limits).get(&Shape::of(step));
+            self.lamports(step.signer, limit.unwrap_or(COMPUTE_MAX), price)
+        });
+        costs.fold(0, u64::saturating_add)
+    }
+
+    /// An action as the transactions that it is sent as.
+    fn steps(&self, action: &Action) -> Vec<Action> {
+        if !action.key.kind.is_sequence() {
+            return vec![action.clone()];
+        }
+        let packed = packing::transactions(&self.payer.pubkey(), &action.instructions);
+        let steps = packed.into_iter().map(|instructions| Action {
+            instructions,
+            ..action.clone()
+        });
+        steps.collect()
     }
 
     fn lamports(&self, signer: Signer, limit: u32, price: u64) -> u64 {
@@ -157,9 +175,28 @@ impl Executor {
             danger: action.danger.amount,
             elapsed: Duration::ZERO,
         };
-        done.report.outcome = self.run(&planned, &mut done).await;
+        done.report.outcome = self.run_steps(&planned, &mut done).await;
         done.elapsed = begun.elapsed();
         done
+    }
+
+    /// One transaction after the other, each once the one before has landed.
+    async fn run_steps(&self, planned: &Planned, done: &mut Executed) -> Outcome {
+        let mut outcome = Outcome::Landed;
+        for action in self.steps(&planned.action) {
+            let step = Planned {
+                action,
+                ..planned.clone()
+            };
+            let paid = std::mem::take(&mut done.report.lamports);
+            outcome = self.run(&step, done).await;
+            done.report.lamports = done.report.lamports.saturating_add(paid);
+            // What follows cannot be simulated before this is on chain.
+            if outcome != Outcome::Landed {
+                break;
+            }
+        }
+        outcome
     }
 
     async fn run(&self, planned: &Planned, done: &mut Executed) -> Outcome {
@@ -243,7 +280,7 @@ impl Executor {
             }
         };
         if let Some(error) = value.err {
-            return Err(classify_transaction(&error.into()));
+            return Err(classify_in(&error.into(), &all));
         }
         Ok(u32::try_from(value.units_consumed.unwrap_or(0)).unwrap_or(COMPUTE_MAX))
     }
@@ -296,7 +333,7 @@ impl Executor {
         let mut sent = self.broadcast(&transaction).await;
         loop {
             for _ in 0..POLLS_PER_RESEND {
-                if let Some((slot, outcome)) = self.status(&signature).await {
+                if let Some((slot, outcome)) = self.status(&signature, &all).await {
                     done.report.slot = slot;
                     done.report.lamports = self.lamports(action.signer, limit, price);
                     return outcome;
@@ -315,7 +352,7 @@ impl Executor {
             sent = self.broadcast(&transaction).await.or(sent);
         }
         // Once more: it may have landed in the last block that took it.
-        if let Some((slot, outcome)) = self.status(&signature).await {
+        if let Some((slot, outcome)) = self.status(&signature, &all).await {
             done.report.slot = slot;
             done.report.lamports = self.lamports(action.signer, limit, price);
             return outcome;
@@ -354,7 +391,7 @@ impl Executor {
     }
 
     /// Slot and outcome of a transaction that landed, confirmed.
-    async fn status(&self, signature: &Signature) -> Option<(u64, Outcome)> {
+    async fn status(&self, signature: &Signature, all: &[Instruction]) -> Option<(u64, Outcome)> {
         let (index, rpc) = self.endpoints.current();
         let statuses = match rpc.get_signature_statuses(&[*signature]).await {
             Ok(statuses) => statuses,
@@ -369,7 +406,7 @@ impl Executor {
         }
         let outcome = match &status.err {
             None => Outcome::Landed,
-            Some(error) => classify_transaction(error),
+            Some(error) => classify_in(error, all),
         };
         Some((status.slot, outcome))
     }

@@ -15,6 +15,7 @@ use prometheus::{
 
 use crate::execute::Executed;
 use crate::plan::HeldBack;
+use crate::prices::PriceFigures;
 
 /// All figures of one keeper.
 #[derive(Debug)]
@@ -29,6 +30,7 @@ pub struct Metrics {
     spending: IntGauge,
     /// Readiness, alerts, money, markets.
     pub operations: Operations,
+    pub prices: PriceFigures,
     slot: IntGauge,
     lag: IntGauge,
     mirrored: IntGaugeVec,
@@ -93,6 +95,7 @@ impl Metrics {
                 "Fees of the last hour, reservations included"
             )),
             operations: Operations::register(&registry)?,
+            prices: PriceFigures::register(&registry)?,
             slot: registered!(IntGauge::new("slot", "Newest slot of the chain's clock")),
             lag: registered!(IntGauge::new(
                 "mirror_lag_slots",

@@ -7,13 +7,18 @@
 pub mod accumulator;
 mod board;
 mod chain;
+pub mod due;
 mod hermes;
+mod intake;
+pub mod post;
+pub mod setup;
 pub mod sse;
 mod tape;
 
 pub use board::{Board, PriceFigures, Pushed};
 pub use chain::{observation_of, Chain};
 pub use hermes::{needs_key, ApiKey, Hermes, HermesConfig, API_KEY};
+pub use intake::Prices;
 pub use tape::{Tape, TapeFeed};
 
 use std::sync::Arc;

@@ -18,6 +18,7 @@ use crate::metrics::Metrics;
 use crate::mirror::{Applied, ChainClock, Mirror, Sync};
 use crate::oversight::Oversight;
 use crate::plan::Plan;
+use crate::prices::{Board, Prices};
 use crate::shard::Shard;
 use crate::sources::{Event, Request, Source};
 
@@ -43,6 +44,8 @@ pub struct Parts {
     /// Longest time between two decisions; news are decided on at once.
     pub decide: Duration,
     pub oversight: Oversight,
+    /// Prices from elsewhere than the mirror; without them only what is on chain is gone by.
+    pub prices: Option<Prices>,
     /// Only what is this shard's is sent.
     pub shard: Shard,
     /// One decision, its outcomes, and the end.
@@ -62,6 +65,8 @@ struct Loop {
     resync: Option<Sync>,
     /// When the last decision was over, how long it took, and the mirror's changes that it knew.
     decided: Option<(Instant, Duration, u64)>,
+    /// Whether prices have come in since.
+    priced: bool,
 }
 
 /// Runs until `stop` turns true, then waits for what is under way.
@@ -69,7 +74,7 @@ struct Loop {
 /// # Errors
 /// When a source or the ledger ends: the process cannot go on without either.
 pub async fn run(
-    parts: Parts,
+    mut parts: Parts,
     sources: Vec<Box<dyn Source>>,
     mut stop: watch::Receiver<bool>,
 ) -> Result<()> {
@@ -80,6 +85,11 @@ pub async fn run(
         streams.spawn(async move { (name, source.run(events).await) });
     }
     drop(send);
+    let started = parts.prices.as_mut().and_then(Prices::start);
+    let board = started.as_ref().map(|(_, board)| board.clone());
+    if let Some((source, board)) = started {
+        streams.spawn(async move { (source.name(), source.run(board).await) });
+    }
     let mut ticks = tokio::time::interval(parts.decide);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut core = Loop {
@@ -92,6 +102,7 @@ pub async fn run(
         answered: 0,
         resync: None,
         decided: None,
+        priced: false,
     };
     info!("started");
     while !*stop.borrow() {
@@ -114,6 +125,7 @@ pub async fn run(
                 }
                 None => bail!("no source is left"),
             },
+            () = news(board.as_ref()) => {}
             _ = ticks.tick() => {}
         }
         if core.turn() && core.parts.once {
@@ -126,12 +138,23 @@ pub async fn run(
     core.drain().await
 }
 
+/// Returns when a price has come in; never without a board.
+async fn news(board: Option<&Board>) {
+    match board {
+        Some(board) => board.changed().await,
+        None => std::future::pending().await,
+    }
+}
+
 impl Loop {
     fn take(&mut self, event: Event) {
         let (metrics, mirror) = (&self.parts.metrics, &mut self.parts.mirror);
         match event {
             Event::Update(update) => {
                 metrics.event("update");
+                if let Some(prices) = &self.parts.prices {
+                    prices.see(&update);
+                }
                 if mirror.apply(&update) == Applied::Older {
                     metrics.event("older");
                     self.doubtful.insert(update.address);
@@ -196,9 +219,12 @@ impl Loop {
         };
         let parts = &mut self.parts;
         let changes = parts.mirror.changes();
+        let priced = parts.prices.as_mut().is_some_and(Prices::take);
+        self.priced |= priced;
+        let still = !self.priced;
         let due = self.decided.is_none_or(|(at, took, known)| {
             // Half of the time at most goes into decisions, however much news there is.
-            let pause = if changes == known {
+            let pause = if changes == known && still {
                 parts.decide
             } else {
                 took.min(parts.decide)
@@ -224,6 +250,11 @@ impl Loop {
                 "the patrol found what the index had missed"
             );
         }
+        if let (Some(prices), Some(marks)) = (&parts.prices, &parts.roles.marks) {
+            actions.extend(prices.due(&parts.mirror, &clock, &marks.markets));
+            decide::rank(&mut actions);
+        }
+        self.priced = false;
         actions.retain(|action| parts.shard.owns(&parts.mirror, action));
         let count = actions.len();
         let elapsed = begun.elapsed();

@@ -1,5 +1,6 @@
 //! From the configuration to the parts of a running keeper.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,9 +23,11 @@ use crate::execute::{Executor, FeePolicy};
 use crate::ledger::Ledger;
 use crate::marks::MarketFeeds;
 use crate::metrics::{Metrics, Operations, Readiness};
-use crate::mirror::Mirror;
+use crate::mirror::{Mirror, Snapshot};
 use crate::oversight::{Oversight, OversightLimits};
 use crate::plan::{Limits, Plan};
+use crate::prices::setup::{statements, Setting};
+use crate::prices::Prices;
 use crate::run::{Parts, REQUESTS_MAX};
 use crate::secrets::Secrets;
 use crate::shard::Shard;
@@ -189,7 +192,10 @@ pub async fn assemble(
     let feeds = markets
         .iter()
         .flat_map(|market| market.feeds.iter().copied());
-    let feeds: std::collections::BTreeSet<Pubkey> = feeds.collect();
+    let mut feeds: BTreeSet<Pubkey> = feeds.collect();
+    if config.prices.post {
+        feeds.extend(statements(&signers.0, &markets));
+    }
     let own = roles.beneficiary.into_iter();
     let own = own.chain(roles.desk.map(|desk| desk.margin_account));
     let (requests, asked) = mpsc::channel(REQUESTS_MAX);
@@ -207,6 +213,11 @@ pub async fn assemble(
             resync: Duration::from_millis(config.sources.resync_ms),
         },
         requests: asked,
+    };
+    let prices = if args.once {
+        None
+    } else {
+        Some(prices(config, &polling, (&markets, signers.0), &metrics).await?)
     };
     let streamed = config
         .endpoints
@@ -252,6 +263,7 @@ pub async fn assemble(
         requests,
         decide: Duration::from_millis(config.plan.decide_ms),
         oversight,
+        prices,
         shard: shard(config)?,
         once: args.once,
     };
@@ -264,6 +276,38 @@ pub async fn assemble(
             unchanged_max: Duration::from_secs(config.http.unchanged_seconds),
         },
     })
+}
+
+/// Reads the markets once for the feeds that they name.
+async fn prices(
+    config: &KeeperConfig,
+    polling: &Polling,
+    (markets, payer): (&[MarketFeeds], Pubkey),
+    metrics: &Metrics,
+) -> Result<Prices> {
+    let addresses: Vec<Pubkey> = markets.iter().map(|market| market.market).collect();
+    let mut last = anyhow!("no try");
+    for _ in 0..TRIES {
+        let (index, rpc) = polling.endpoints.current();
+        match polling.reader.read(rpc, &addresses).await {
+            Ok((slot, accounts)) => {
+                let setting = Setting {
+                    config: &config.prices,
+                    markets,
+                    accounts: &Snapshot { slot, accounts },
+                    payer,
+                    figures: metrics.prices.clone(),
+                };
+                return setting.prices();
+            }
+            Err(error) => {
+                polling.endpoints.failed(index);
+                last = error;
+            }
+        }
+        tokio::time::sleep(TRY_AGAIN).await;
+    }
+    Err(last.context("the markets cannot be read"))
 }
 
 fn shard(config: &KeeperConfig) -> Result<Shard> {

@@ -7,6 +7,7 @@ use solana_pubkey::Pubkey;
 
 use super::KeeperConfig;
 use crate::alerts::AlertKind;
+use crate::prices::setup::parse_feed;
 
 /// Mistakes found so far.
 #[derive(Debug, Default)]
@@ -25,6 +26,7 @@ impl Mistakes {
         self.endpoints(config);
         self.markets(config);
         self.sources(config);
+        self.prices(config);
         self.plan(config);
         self.shard(config);
         let fees = &config.fees;
@@ -117,6 +119,51 @@ impl Mistakes {
         self.when(sources.pulse_ms < 50, "sources.pulse_ms is under 50");
         self.when(sources.resync_ms < 200, "sources.resync_ms is under 200");
         self.when(sources.silent_seconds == 0, "sources.silent_seconds is 0");
+    }
+
+    fn prices(&mut self, config: &KeeperConfig) {
+        let prices = &config.prices;
+        let source = prices.source.as_str();
+        let known = ["chain", "hermes", "tape"].contains(&source);
+        self.when(
+            !known,
+            format!("prices.source: `{source}` is none of chain, hermes, tape"),
+        );
+        self.address("prices.endpoint", &prices.endpoint, ["http://", "https://"]);
+        self.when(prices.silent_seconds == 0, "prices.silent_seconds is 0");
+        self.when(
+            u16::try_from(prices.shard).is_err(),
+            "prices.shard is over 65535",
+        );
+        self.when(
+            prices.post && source != "hermes",
+            "prices.post needs the source hermes: no other's prices are signed",
+        );
+        self.when(
+            prices.post && !config.roles.marks,
+            "prices.post needs the role marks",
+        );
+        let speed = prices.tape_speed;
+        self.when(
+            speed == 0 || speed > 86_400,
+            format!("prices.tape_speed is {speed}, not from 1 to 86400"),
+        );
+        self.when(
+            source == "tape" && prices.tapes.is_empty(),
+            "prices.source is tape and no [[prices.tape]] is listed",
+        );
+        for tape in &prices.tapes {
+            let feed = &tape.feed;
+            let bad = parse_feed(feed).is_err();
+            self.when(
+                bad,
+                format!("prices.tape: `{feed}` is no feed id of 64 hexadecimal digits"),
+            );
+            self.when(
+                is_empty(&tape.file),
+                format!("prices.tape {feed}: file is not named"),
+            );
+        }
     }
 
     fn plan(&mut self, config: &KeeperConfig) {

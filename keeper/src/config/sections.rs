@@ -74,6 +74,38 @@ table! {
 }
 
 table! {
+    /// Prices from outside the chain, and posting them.
+    PricesConfig {
+        /// `chain`, `hermes` or `tape`.
+        source: String = "chain".to_owned(),
+        /// Of Hermes, without the `/v2` of its methods.
+        endpoint: String = "https://pyth.dourolabs.app/hermes".to_owned(),
+        /// Time without an update after which a stream of Hermes counts as broken, seconds.
+        silent_seconds: u64 = 5,
+        /// Whether the role `marks` posts what is newer than the chain's prices.
+        post: bool = false,
+        /// Of the push oracle's feeds, below 65,536.
+        shard: u64 = 0,
+        /// Seconds at least between the publish times of two posted prices, unless a market would trip.
+        post_seconds_min: u64 = 2,
+        /// Move of the index that is worth a post before the index is half as old as it may be, ppm.
+        post_deviation_ppm: u64 = 500,
+        /// Seconds of tape in a second.
+        tape_speed: u64 = 1,
+        tapes @ "tape": Vec<TapeConfig> = Vec::new(),
+    }
+}
+
+table! {
+    /// A recorded tape that stands for a feed.
+    TapeConfig {
+        /// Its id, 64 hexadecimal digits.
+        feed: String = String::new(),
+        file: PathBuf = PathBuf::new(),
+    }
+}
+
+table! {
     /// The role `settler`: least amounts, quote atoms.
     SettlerConfig {
         settle_min: u64 = 10_000_000,

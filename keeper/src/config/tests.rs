@@ -59,6 +59,15 @@ fn a_file_full_of_mistakes_names_each_of_them() {
         somewhere = 5
         [sources]
         pulse_ms = 1
+        [prices]
+        source = 'ftx'
+        endpoint = 'hermes'
+        silent_seconds = 0
+        post = true
+        shard = 65536
+        tape_speed = 0
+        [[prices.tape]]
+        feed = 'BTC'
         [http]
         listen = 'here'
         [alerts]
@@ -88,6 +97,14 @@ fn a_file_full_of_mistakes_names_each_of_them() {
         "shard.markets: `somewhere` is no public key",
         "sources.pulse_ms is under 50",
         "http.listen: here is no address",
+        "prices.source: `ftx` is none of",
+        "prices.endpoint: `hermes` begins neither",
+        "prices.silent_seconds is 0",
+        "prices.shard is over 65535",
+        "prices.post needs the source hermes",
+        "prices.tape_speed is 0",
+        "prices.tape: `BTC` is no feed id",
+        "prices.tape BTC: file is not named",
         "alerts: `boredom` is no kind",
         "alerts: an interval is 0",
         "ledgre: no such field",
@@ -138,6 +155,26 @@ fn the_example_is_sound_and_says_the_defaults() {
         ..KeeperConfig::default()
     };
     assert_eq!(format!("{example:#?}"), format!("{needed:#?}"));
+}
+
+#[test]
+fn prices_that_cannot_be_are_told_of() {
+    let mistakes = |text: &str| {
+        let mut config: toml::Table = EXAMPLE.parse().expect("TOML");
+        config.insert(
+            "prices".to_owned(),
+            text.parse::<toml::Table>().expect("TOML").into(),
+        );
+        config["roles"]["marks"] = false.into();
+        parse(&config.to_string()).1
+    };
+    let without_marks = mistakes("source = 'hermes'\npost = true");
+    assert_eq!(without_marks, ["prices.post needs the role marks"]);
+    let without_tape = mistakes("source = 'tape'");
+    assert_eq!(
+        without_tape,
+        ["prices.source is tape and no [[prices.tape]] is listed"]
+    );
 }
 
 #[test]

@@ -2,7 +2,10 @@
 
 use plimsoll_client::errors;
 use plimsoll_engine::EngineError;
+use solana_instruction::Instruction;
 use solana_transaction_error::TransactionError;
+
+use crate::prices::post;
 
 /// The classes of outcomes; each has its own retry in the plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,6 +93,18 @@ pub fn classify_engine(error: EngineError) -> Outcome {
     }
 }
 
+/// By a failed transaction's error and its instructions: the numbers of other programs' errors are their own.
+pub fn classify_in(error: &TransactionError, all: &[Instruction]) -> Outcome {
+    use solana_instruction::error::InstructionError::Custom;
+    if let TransactionError::InstructionError(place, Custom(code)) = error {
+        let failed = all.get(usize::from(*place)).map(|failed| failed.program_id);
+        if let Some(program) = failed.filter(post::is_foreign) {
+            return Outcome::Permanent(format!("{program} refuses with error {code}"));
+        }
+    }
+    classify_transaction(error)
+}
+
 /// By a failed transaction's error.
 pub fn classify_transaction(error: &TransactionError) -> Outcome {
     use solana_instruction::error::InstructionError as I;
@@ -114,7 +129,8 @@ pub fn classify_transaction(error: &TransactionError) -> Outcome {
 
 #[cfg(test)]
 mod tests {
-    use super::{classify_transaction, Outcome};
+    use super::{classify_in, classify_transaction, Outcome};
+    use crate::prices::post::PUSH_ORACLE;
     use plimsoll_client::errors::ERROR_CODE_OFFSET;
     use plimsoll_engine::EngineError;
     use solana_instruction::error::InstructionError;
@@ -126,6 +142,25 @@ mod tests {
             1,
             InstructionError::Custom(code),
         ))
+    }
+
+    #[test]
+    fn another_programs_error_is_not_taken_for_one_of_ours() {
+        let code = ERROR_CODE_OFFSET + EngineError::FeedTimeNotNewer.code();
+        let error = TransactionError::InstructionError(1, InstructionError::Custom(code));
+        let of = |program_id| solana_instruction::Instruction {
+            program_id,
+            accounts: Vec::new(),
+            data: Vec::new(),
+        };
+        let ours = [of(PUSH_ORACLE), of(Default::default())];
+        // The system program is none of ours either.
+        assert_eq!(classify_in(&error, &ours).name(), "permanent");
+        let ours = [of(PUSH_ORACLE), of([7; 32].into())];
+        assert_eq!(classify_in(&error, &ours).name(), "lost_race");
+        let theirs = [of([7; 32].into()), of(PUSH_ORACLE)];
+        let refused = format!("{PUSH_ORACLE} refuses with error {code}");
+        assert_eq!(classify_in(&error, &theirs), Outcome::Permanent(refused));
     }
 
     #[test]

@@ -51,7 +51,7 @@ pub struct PriceFigures {
 impl PriceFigures {
     /// # Errors
     /// When two figures have one name.
-    pub fn new(registry: &Registry) -> Result<Self> {
+    pub fn register(registry: &Registry) -> Result<Self> {
         let figures = Self {
             observations: IntCounterVec::new(
                 Opts::new(
@@ -205,7 +205,7 @@ mod tests {
     fn board(registry: &Registry) -> Board {
         Board::new(
             [[1; 32], [2; 32]],
-            PriceFigures::new(registry).expect("figures"),
+            PriceFigures::register(registry).expect("figures"),
         )
     }
 

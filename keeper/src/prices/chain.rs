@@ -97,7 +97,7 @@ mod tests {
         let feed_id = observation_of(&account, 0).expect("an observation").feed_id;
         let board = Board::new(
             [feed_id],
-            PriceFigures::new(&Registry::new()).expect("figures"),
+            PriceFigures::register(&Registry::new()).expect("figures"),
         );
         let (send, accounts) = mpsc::channel(4);
         send.send(account).await.expect("sent");

@@ -76,10 +76,13 @@ impl PriceSource for Hermes {
 
     fn run(self: Box<Self>, board: Board) -> Ended {
         Box::pin(async move {
-            let mut failures = 0_u32;
+            let (mut failures, mut ever) = (0_u32, false);
             loop {
                 let (heard, failure) = self.listen(&board).await;
                 failures = if heard { 0 } else { failures.saturating_add(1) };
+                ever |= heard;
+                // Whoever has been let in once is not sent home for good: the keeper has more to do than this.
+                let failure = if ever { failure.passing() } else { failure };
                 board.reconnected();
                 let pause = match self.pause(failure, failures) {
                     Ok(pause) => pause,
@@ -90,6 +93,7 @@ impl PriceSource for Hermes {
                     continue;
                 }
                 if let Err(failure) = self.poll(&board).await {
+                    let failure = if ever { failure.passing() } else { failure };
                     match self.pause(failure, failures) {
                         Ok(pause) => sleep(pause).await,
                         Err(fatal) => return fatal,

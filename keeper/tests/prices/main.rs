@@ -1,5 +1,7 @@
 //! Hermes as a source, against a server on a real socket that does what servers do: cuts, falls silent, refuses.
 
+mod node;
+mod posting;
 mod server;
 
 use server::{update, Running, Server, BTC, ETH};
@@ -119,6 +121,23 @@ async fn without_a_key_the_end_says_what_to_do() {
     );
     assert!(!ended.contains("secret"), "{ended}");
     assert_eq!(server.asked().len(), 2);
+}
+
+#[tokio::test]
+async fn a_key_that_was_taken_once_is_asked_with_again() {
+    let server = Server::start(|number, _, wire| match number {
+        1 => wire.answer("403 Forbidden", "", "not now"),
+        _ => {
+            wire.open();
+            wire.event(&update(&[(
+                BTC,
+                60_000,
+                100 + i64::try_from(number).expect("few"),
+            )]));
+        }
+    });
+    let mut running = Running::start(server.with_key("secret"));
+    assert_eq!(running.until(102).await.last(), Some(&(B, 60_000, 102)));
 }
 
 #[tokio::test]

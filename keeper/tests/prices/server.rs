@@ -142,7 +142,7 @@ pub struct Running {
 impl Running {
     pub fn start(config: HermesConfig) -> Self {
         let registry = Registry::new();
-        let figures = PriceFigures::new(&registry).expect("figures");
+        let figures = PriceFigures::register(&registry).expect("figures");
         let board = Board::new([BTC, ETH], figures);
         let hermes = Box::new(Hermes::new(config).expect("a source"));
         Self {
@@ -196,6 +196,11 @@ impl Running {
 
 /// An answer of Hermes in which these feeds have these prices, dollars, at these publish times.
 pub fn update(prices: &[([u8; 32], i64, i64)]) -> String {
+    update_signed_by(1, prices)
+}
+
+/// The same with this many signatures, none of which is real.
+pub fn update_signed_by(signatures: u8, prices: &[([u8; 32], i64, i64)]) -> String {
     let messages = prices.iter().map(|(feed_id, dollars, publish_time)| {
         let message = Message::PriceFeedMessage(PriceFeedMessage {
             feed_id: *feed_id,
@@ -216,8 +221,12 @@ pub fn update(prices: &[([u8; 32], i64, i64)]) -> String {
         message: leaf.to_vec().into(),
         proof: tree.prove(leaf).expect("a proof"),
     });
-    let mut vaa = vec![1, 0, 0, 0, 4, 1];
-    vaa.extend([0; 66 + 51]);
+    let mut vaa = vec![1, 0, 0, 0, 4, signatures];
+    for guardian in 0..signatures {
+        vaa.push(guardian);
+        vaa.extend([0; 65]);
+    }
+    vaa.extend([0; 51]);
     vaa.extend(*b"AUWV\0");
     vaa.extend([0; 12]);
     vaa.extend(tree.root.as_bytes());

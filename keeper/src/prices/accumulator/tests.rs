@@ -25,16 +25,16 @@ fn feed(id: &str) -> [u8; 32] {
     std::array::from_fn(|place| u8::from_str_radix(&id[2 * place..2 * place + 2], 16).expect("hex"))
 }
 
-/// A price of a feed in dollars.
-pub(crate) fn message(feed_id: [u8; 32], dollars: i64, publish_time: i64) -> PythMessage {
+/// A price of a feed, in units of 10^-8 dollars.
+pub(crate) fn message(feed_id: [u8; 32], price: i64, publish_time: i64) -> PythMessage {
     PythMessage::PriceFeedMessage(PriceFeedMessage {
         feed_id,
-        price: dollars * 100_000_000,
+        price,
         conf: 50_000,
         exponent: -8,
         publish_time,
         prev_publish_time: publish_time - 1,
-        ema_price: dollars * 100_000_000,
+        ema_price: price,
         ema_conf: 60_000,
     })
 }
@@ -120,7 +120,10 @@ fn what_pyth_published_is_read_as_pyth_says() {
 fn what_pyths_own_crate_writes_is_read_back() {
     let bytes = signed(
         3,
-        &[message([7; 32], 20, 1_000), message([8; 32], 30, 1_001)],
+        &[
+            message([7; 32], 2_000_000_000, 1_000),
+            message([8; 32], 3_000_000_000, 1_001),
+        ],
     );
     let update = Update::parse(&bytes).expect("an update");
     let seen = update.observations(9).expect("prices");

@@ -77,6 +77,16 @@ pub(super) enum Failure {
     Passing(String),
 }
 
+impl Failure {
+    /// The same as one that may pass.
+    pub(super) fn passing(self) -> Self {
+        match self {
+            Self::Fatal(error) => Self::Passing(format!("{error:#}")),
+            other => other,
+        }
+    }
+}
+
 /// Asks Hermes.
 #[derive(Debug)]
 pub(super) struct Client {
