@@ -10,7 +10,7 @@ BENCH := $(TARGET)/bench
 CARGO_BENCH := PLIMSOLL_PROGRAM_SO="$(BENCH)/plimsoll.so" cargo run --locked -p plimsoll-tests --bin bench-compute --
 CARGO_DEMO := cargo run --locked -p plimsoll-cli --bin plimsoll -- demo
 
-.PHONY: help setup build artifact artifact-check proxy test selftest selftest-program lint bench bench-baseline bench-program bench-keeper demo demo-fast idl idl-check soak
+.PHONY: help setup build artifact artifact-check proxy test selftest selftest-program lint bench bench-baseline bench-program bench-keeper demo demo-fast demo-keeper idl idl-check soak
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,10 @@ demo: setup ## the recorded evening of 10 October 2025 on a chain of its own, ab
 
 demo-fast: setup ## the same story cut short, about a minute
 	$(CARGO_DEMO) --fast
+
+demo-keeper: setup ## LONG (about 20 minutes): the fall with keepers as processes of their own, which are killed in it
+	PLIMSOLL_PROGRAM_SO="$(CURDIR)/artifacts/plimsoll.so" cargo test --locked -p plimsoll-keeper --test crash -- \
+	  --ignored --nocapture --test-threads=1 demo
 
 idl: setup ## write the interface description to idl/plimsoll.json
 	@python3 scripts/idl.py write
