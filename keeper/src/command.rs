@@ -12,6 +12,8 @@ use tracing::error;
 use crate::config::{KeeperConfig, Overrides};
 use crate::logs::{self, LogForm};
 use crate::top::Top;
+use crate::underwriter::command::DeskCommand;
+use crate::underwriter::{self, Policy};
 use crate::{ledger, process, secrets};
 
 /// Columns and rows of `top --once`.
@@ -80,6 +82,9 @@ pub enum Command {
     Top(TopArgs),
     /// Read the configuration and its keys, name every mistake, start nothing
     CheckConfig,
+    /// An underwriter's policy file: check it, try it on recorded prices
+    #[command(subcommand)]
+    Desk(DeskCommand),
 }
 
 impl Default for Command {
@@ -101,8 +106,12 @@ pub async fn run(options: &Options, command: &Command, json: bool) -> ExitCode {
 }
 
 async fn carry_out(path: &Path, command: &Command, json: bool) -> Result<()> {
+    if let Command::Desk(command) = command {
+        return underwriter::command::run(command, json);
+    }
     let config = KeeperConfig::load(path, &Overrides::from_environment())?;
     match command {
+        Command::Desk(_) => Ok(()),
         Command::Run(args) => process::run(&config, *args).await,
         Command::Report { hours } => {
             let rows = ledger::report(&config.ledger, hours.saturating_mul(3_600))?;
@@ -120,6 +129,10 @@ async fn carry_out(path: &Path, command: &Command, json: bool) -> Result<()> {
             println!("paying key: {}", secrets.payer_address());
             let webhook = secrets.webhook.as_ref().map_or("none", |_| "named");
             println!("webhook for alerts: {webhook}");
+            if let Some(desk) = &config.underwriter {
+                Policy::load(&desk.policy)?;
+                println!("policy: {}, no mistakes", desk.policy.display());
+            }
             for warning in &secrets.warnings {
                 println!("warning: {warning}");
             }

@@ -10,7 +10,7 @@ mod tests;
 pub use sections::{
     AlertsConfig, CreditConfig, DeskConfig, EndpointConfig, FeesConfig, HttpConfig, MarketConfig,
     MarksSection, PlanConfig, PricesConfig, RolesConfig, SenderConfig, SettlerConfig, ShardConfig,
-    SourcesConfig, TapeConfig,
+    SourcesConfig, TapeConfig, UnderwriterConfig,
 };
 
 use std::path::{Path, PathBuf};
@@ -43,6 +43,7 @@ table! {
         shard: ShardConfig = ShardConfig::default(),
         roles: RolesConfig = RolesConfig::default(),
         desk: Option<DeskConfig> = None,
+        underwriter: Option<UnderwriterConfig> = None,
         marks: MarksSection = MarksSection::default(),
         prices: PricesConfig = PricesConfig::default(),
         settler: SettlerConfig = SettlerConfig::default(),

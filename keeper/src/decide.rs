@@ -49,6 +49,11 @@ pub enum Kind {
     RemoveExpired,
     ReleaseSeat,
     SyncSeat,
+    ExtendCall,
+    GiveConsent,
+    BuyJunior,
+    RecallLine,
+    CloseLine,
 }
 
 impl Kind {
@@ -75,6 +80,11 @@ impl Kind {
             Self::RemoveExpired => "remove_expired_order",
             Self::ReleaseSeat => "release_seat",
             Self::SyncSeat => "sync_seat",
+            Self::ExtendCall => "extend_call",
+            Self::GiveConsent => "give_consent",
+            Self::BuyJunior => "buy_junior",
+            Self::RecallLine => "recall_line",
+            Self::CloseLine => "close_line",
         }
     }
 
@@ -138,6 +148,8 @@ pub enum Signer {
     Payer,
     /// The desk's trader.
     Desk,
+    /// The underwriter of the credit vaults.
+    Underwriter,
 }
 
 /// One transaction to send.

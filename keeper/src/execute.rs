@@ -70,6 +70,7 @@ pub struct Executor {
     senders: Vec<RpcClient>,
     payer: Keypair,
     desk: Option<Keypair>,
+    underwriter: Option<Keypair>,
     fees: FeePolicy,
     limits: Mutex<ComputeLimits>,
     blockhash: Mutex<Option<(Hash, u64, Instant)>>,
@@ -106,6 +107,7 @@ impl Executor {
             senders: Vec::new(),
             payer,
             desk,
+            underwriter: None,
             fees,
             limits: Mutex::default(),
             blockhash: Mutex::default(),
@@ -119,6 +121,13 @@ impl Executor {
     pub fn with_senders(mut self, urls: impl Iterator<Item = String>) -> Self {
         let clients = urls.map(|url| RpcClient::new_with_timeout(url, SENDER_TIMEOUT));
         self.senders = clients.collect();
+        self
+    }
+
+    /// Signs what an underwriter's desk decides with this key.
+    #[must_use]
+    pub fn with_underwriter(mut self, underwriter: Option<Keypair>) -> Self {
+        self.underwriter = underwriter;
         self
     }
 
@@ -151,7 +160,7 @@ impl Executor {
             .saturating_mul(price.into())
             .div_ceil(1_000_000);
         let fee = u64::try_from(fee).unwrap_or(u64::MAX);
-        let signatures = if signer == Signer::Desk { 2 } else { 1 };
+        let signatures = if signer == Signer::Payer { 1 } else { 2 };
         fee.saturating_add(SIGNATURE_LAMPORTS.saturating_mul(signatures))
     }
 
@@ -238,11 +247,15 @@ impl Executor {
         let message = v0::Message::try_compile(&payer, instructions, &[], blockhash)
             .map_err(|error| permanent(&error))?;
         let mut signers: Vec<&Keypair> = vec![&self.payer];
-        if signer == Signer::Desk {
-            let desk = self.desk.as_ref();
-            let desk = desk.ok_or_else(|| permanent(&"no key of the desk"))?;
-            if desk.pubkey() != payer {
-                signers.push(desk);
+        let second = match signer {
+            Signer::Payer => None,
+            Signer::Desk => Some((&self.desk, "no key of the desk")),
+            Signer::Underwriter => Some((&self.underwriter, "no key of the underwriter")),
+        };
+        if let Some((key, missing)) = second {
+            let key = key.as_ref().ok_or_else(|| permanent(&missing))?;
+            if key.pubkey() != payer {
+                signers.push(key);
             }
         }
         VersionedTransaction::try_new(VersionedMessage::V0(message), &signers)

@@ -21,6 +21,7 @@ use crate::plan::Plan;
 use crate::prices::{Board, Prices};
 use crate::shard::Shard;
 use crate::sources::{Event, Request, Source};
+use crate::underwriter::Desk;
 
 /// Events that wait for the mirror; a stream that does not fit leads to a snapshot.
 pub const EVENTS_MAX: usize = 16_384;
@@ -48,6 +49,8 @@ pub struct Parts {
     pub prices: Option<Prices>,
     /// Only what is this shard's is sent.
     pub shard: Shard,
+    /// An underwriter's own desk; it is no part of any shard.
+    pub underwriter: Option<Desk>,
     /// One decision, its outcomes, and the end.
     pub once: bool,
 }
@@ -128,7 +131,7 @@ pub async fn run(
             () = news(board.as_ref()) => {}
             _ = ticks.tick() => {}
         }
-        if core.turn() && core.parts.once {
+        if core.turn()? && core.parts.once {
             break;
         }
         if core.parts.ledger.has_ended() {
@@ -212,10 +215,13 @@ impl Loop {
     }
 
     /// One turn: asks, decides, sends. True when a decision was made.
-    fn turn(&mut self) -> bool {
+    ///
+    /// # Errors
+    /// When a decision of the desk cannot be written down.
+    fn turn(&mut self) -> Result<bool> {
         self.ask();
         let Some(clock) = self.clock else {
-            return false;
+            return Ok(false);
         };
         let parts = &mut self.parts;
         let changes = parts.mirror.changes();
@@ -232,11 +238,11 @@ impl Loop {
             at.elapsed() >= pause
         });
         if !due {
-            return false;
+            return Ok(false);
         }
         parts.metrics.mirror(&parts.mirror, clock.slot);
         if !parts.mirror.is_filled() {
-            return false;
+            return Ok(false);
         }
         let begun = Instant::now();
         self.watch.follow(&mut parts.mirror, &clock);
@@ -256,6 +262,10 @@ impl Loop {
         }
         self.priced = false;
         actions.retain(|action| parts.shard.owns(&parts.mirror, action));
+        if let Some(desk) = &mut parts.underwriter {
+            actions.extend(desk.due(&parts.mirror, &clock));
+            decide::rank(&mut actions);
+        }
         let count = actions.len();
         let elapsed = begun.elapsed();
         self.decided = Some((Instant::now(), elapsed, changes));
@@ -274,6 +284,9 @@ impl Loop {
         parts.metrics.decided(count, &held, elapsed);
         for planned in chosen {
             let action = &planned.action;
+            if let Some(desk) = &mut parts.underwriter {
+                desk.sending(action, clock.now)?;
+            }
             debug!(
                 kind = action.key.kind.name(),
                 subject = %action.key.subject,
@@ -288,7 +301,7 @@ impl Loop {
         parts
             .metrics
             .plan(parts.plan.in_flight(), parts.plan.spending());
-        true
+        Ok(true)
     }
 
     fn report(&mut self, mut executed: Executed) -> Result<()> {
@@ -321,6 +334,9 @@ impl Loop {
         self.parts
             .plan
             .report(&executed.report, self.parts.metrics.millis());
+        if let Some(desk) = &mut self.parts.underwriter {
+            desk.report(&executed)?;
+        }
         let recorded = self.parts.ledger.record(&executed)?;
         self.parts.metrics.executed(&executed, recorded);
         Ok(())

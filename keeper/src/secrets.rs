@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use anyhow::{anyhow, Context, Result};
+use anyhow::{anyhow, ensure, Context, Result};
 use solana_keypair::{read_keypair_file, Keypair};
 use solana_pubkey::Pubkey;
 use solana_signer::Signer as _;
@@ -14,6 +14,7 @@ use crate::config::KeeperConfig;
 pub struct Secrets {
     pub payer: Keypair,
     pub desk: Option<Keypair>,
+    pub underwriter: Option<Keypair>,
     /// Where alerts go.
     pub webhook: Option<String>,
     /// What is wrong with the files without being a mistake.
@@ -42,11 +43,22 @@ impl Secrets {
 /// When a file cannot be read or holds no key pair.
 pub fn read(config: &KeeperConfig) -> Result<Secrets> {
     let desk = config.desk.as_ref().map(|desk| desk.keypair.as_path());
-    let files = [Some(config.keypair.as_path()), desk];
+    let underwriter = config.underwriter.as_ref();
+    let underwriter = underwriter.map(|desk| desk.keypair.as_path());
+    let files = [Some(config.keypair.as_path()), desk, underwriter];
     let files = files.into_iter().chain([config.alerts.url_file.as_deref()]);
+    let payer = key(&config.keypair)?;
+    let underwriter = underwriter.map(key).transpose()?;
+    ensure!(
+        underwriter
+            .as_ref()
+            .is_none_or(|key| key.pubkey() != payer.pubkey()),
+        "underwriter.keypair holds the paying key: it must be a key of its own"
+    );
     Ok(Secrets {
-        payer: key(&config.keypair)?,
+        payer,
         desk: desk.map(key).transpose()?,
+        underwriter,
         webhook: webhook(config)?,
         warnings: files.flatten().filter_map(exposed).collect(),
     })

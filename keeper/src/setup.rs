@@ -12,6 +12,7 @@ use solana_client::nonblocking::rpc_client::RpcClient;
 use solana_keypair::Keypair;
 use solana_pubkey::Pubkey;
 use solana_signer::Signer as _;
+use spl_associated_token_account_interface::address::get_associated_token_address_with_program_id;
 use tokio::sync::mpsc;
 use tracing::warn;
 
@@ -34,6 +35,7 @@ use crate::shard::Shard;
 use crate::sources::{
     Endpoint, Endpoints, Polling, PollingConfig, ProgramReader, Source, Stream, StreamConfig,
 };
+use crate::underwriter::{self, Journal, Policy, Underwriter};
 
 /// Tries at start before the keeper gives up on its endpoints.
 const TRIES: u32 = 20;
@@ -185,6 +187,7 @@ pub async fn assemble(
     let endpoints = Arc::new(endpoints);
     endpoints.probe().await;
     let addresses = resolve(config, &endpoints).await?;
+    let desk_of_vaults = underwriter(config, secrets.underwriter.as_ref(), &addresses, args)?;
     let markets = markets(config)?;
     let signers = (payer.pubkey(), desk_key.as_ref().map(Keypair::pubkey));
     let roles = roles(config, &addresses, &markets, signers)?;
@@ -257,7 +260,11 @@ pub async fn assemble(
             backoff_max: config.plan.backoff_max_ms,
             lamports_an_hour: config.plan.lamports_an_hour,
         }),
-        executor: Arc::new(executor.with_senders(senders)),
+        executor: Arc::new(
+            executor
+                .with_senders(senders)
+                .with_underwriter(secrets.underwriter),
+        ),
         ledger: Ledger::open(&config.ledger)?,
         metrics,
         requests,
@@ -265,6 +272,7 @@ pub async fn assemble(
         oversight,
         prices,
         shard: shard(config)?,
+        underwriter: desk_of_vaults,
         once: args.once,
     };
     Ok(Assembled {
@@ -340,6 +348,32 @@ fn tell_constants(config: &KeeperConfig, figures: &Operations) {
     ] {
         figures.role(role, runs);
     }
+}
+
+/// The desk of an underwriter, with the ledger's count of what it did before.
+fn underwriter(
+    config: &KeeperConfig,
+    key: Option<&Keypair>,
+    addresses: &ExchangeAddresses,
+    args: RunArgs,
+) -> Result<Option<underwriter::Desk>> {
+    let (Some(named), Some(key)) = (&config.underwriter, key) else {
+        return Ok(None);
+    };
+    let key = key.pubkey();
+    let tokens = match &named.token_account {
+        Some(tokens) => parsed(tokens, "underwriter.token_account")?,
+        None => get_associated_token_address_with_program_id(
+            &key,
+            &addresses.collateral_mint,
+            &addresses.token_program,
+        ),
+    };
+    let policy = Policy::load(&named.policy)?;
+    let journal = Journal::open(&config.ledger)?;
+    let underwriter = Underwriter { key, tokens };
+    let desk = underwriter::Desk::new(policy, underwriter, journal, args.dry_run)?;
+    Ok(Some(desk))
 }
 
 /// The steps that reimburse their caller need an account to reimburse.

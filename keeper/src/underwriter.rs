@@ -10,12 +10,18 @@
 //! line or change its terms, shorten a call, take a recall back, draw by itself where no draw is due, take cash
 //! out of a borrower's account, or delay a liquidation.
 
+pub mod command;
 pub mod facts;
 pub mod history;
+mod journal;
 pub mod judge;
+pub mod live;
 pub mod policy;
+pub mod trial;
 
 pub use facts::{BorrowerFacts, LineFacts, State, VaultFacts};
 pub use history::{History, Past};
+pub use journal::Journal;
 pub use judge::{judge, Decision, Deed, Input};
+pub use live::{Desk, Underwriter};
 pub use policy::Policy;

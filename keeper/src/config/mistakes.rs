@@ -42,6 +42,14 @@ impl Mistakes {
         if let Some(desk) = &config.desk {
             self.when(is_empty(&desk.keypair), "desk.keypair is not named");
         }
+        if let Some(desk) = &config.underwriter {
+            self.when(is_empty(&desk.keypair), "underwriter.keypair is not named");
+            self.when(is_empty(&desk.policy), "underwriter.policy is not named");
+            self.when(
+                desk.keypair == config.keypair,
+                "underwriter.keypair is the paying key's: it must be a key of its own",
+            );
+        }
         for (name, key) in keys(config) {
             let bad = key.parse::<Pubkey>().is_err();
             self.when(bad, format!("{name}: `{key}` is no public key"));
@@ -201,6 +209,10 @@ fn keys(config: &KeeperConfig) -> Vec<(&'static str, &str)> {
     let mut keys: Vec<_> = named.collect();
     if let Some(desk) = &config.desk {
         keys.push(("desk.margin_account", &desk.margin_account));
+    }
+    let tokens = config.underwriter.as_ref();
+    if let Some(tokens) = tokens.and_then(|desk| desk.token_account.as_deref()) {
+        keys.push(("underwriter.token_account", tokens));
     }
     let assigned = config.shard.markets.keys();
     keys.extend(assigned.map(|market| ("shard.markets", market.as_str())));

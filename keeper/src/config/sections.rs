@@ -53,6 +53,18 @@ table! {
 }
 
 table! {
+    /// An underwriter's own desk.
+    UnderwriterConfig {
+        /// Key pair of the underwriter of the vaults; never the paying key.
+        keypair: PathBuf = PathBuf::new(),
+        /// What it may do by itself.
+        policy: PathBuf = PathBuf::new(),
+        /// Token account that payments into the junior stake come from; the key's associated one when absent.
+        token_account: Option<String> = None,
+    }
+}
+
+table! {
     /// Which roles run.
     RolesConfig {
         marks: bool = true,

@@ -123,6 +123,13 @@ impl History {
         self.deeds.push_back(past);
     }
 
+    /// Takes back what surely did not come about.
+    pub fn forget(&mut self, past: &Past) {
+        if let Some(place) = self.deeds.iter().rposition(|other| other == past) {
+            self.deeds.remove(place);
+        }
+    }
+
     /// Deeds at `from` or later.
     pub fn deeds(&self, from: i64) -> impl Iterator<Item = &Past> {
         self.deeds.iter().filter(move |past| past.at >= from)

@@ -1,6 +1,7 @@
 //! The keeper as its own process against a chain over JSON-RPC and WebSocket: marks, a halt and its auction, a
 //! draw, a liquidation, a tear-up; killed in the middle, and two side by side.
 
+mod desk;
 mod stage;
 
 use plimsoll_engine::state::HaltPhase;

@@ -11,12 +11,12 @@ use std::time::{Duration, Instant};
 
 use plimsoll_client::rpc::Connection;
 use plimsoll_client::MarketView;
-use plimsoll_engine::state::MarginAccount;
+use plimsoll_engine::state::{CreditLine, MarginAccount};
 use plimsoll_localnet::deploy::{deploy, DeployRequest};
 use plimsoll_localnet::oracle::PriceFeed;
 use plimsoll_localnet::prices::PricePoint;
 use plimsoll_localnet::{Localnet, LocalnetConfig};
-use plimsoll_testkit::{ask, bid, program_bytes, MarketSpec, World};
+use plimsoll_testkit::{ask, bid, program_bytes, Actor, MarketSpec, World};
 use solana_keypair::Keypair;
 use solana_pubkey::Pubkey;
 use solana_signer::Signer;
@@ -27,7 +27,7 @@ const WAIT_MAX: Duration = Duration::from_secs(120);
 /// Seconds that pass in the world before it is carried over: the line's notice and a little.
 const BEFORE: i64 = 3_700;
 /// Keys of the keepers, and who pays for the deployment.
-const PAYERS: [&str; 4] = ["first", "second", "third", "deployer"];
+const PAYERS: [&str; 6] = ["first", "second", "third", "desk", "dry", "deployer"];
 
 pub struct Stage {
     localnet: Localnet,
@@ -185,6 +185,62 @@ impl Stage {
         let log = std::fs::File::create(self.path(&format!("{name}.log"))).expect("a log");
         let child = self.command(name).stderr(log).spawn();
         Keeper(child.expect("a keeper"))
+    }
+
+    /// Starts a keeper with the desk of the farmer's underwriter.
+    pub fn desk(&self, name: &str, policy: &str) -> Keeper {
+        self.configure(name);
+        self.configure_desk(name, policy);
+        let log = std::fs::File::create(self.path(&format!("{name}.log"))).expect("a log");
+        let child = self.command(name).stderr(log).spawn();
+        Keeper(child.expect("a keeper"))
+    }
+
+    /// One look of a desk that sends nothing.
+    pub fn dry_run_of_desk(&self, name: &str, policy: &str) {
+        self.configure(name);
+        self.configure_desk(name, policy);
+        let command = &mut self.command(name);
+        let ended = command.args(["run", "--dry-run", "--once"]).output();
+        let ended = ended.expect("a keeper");
+        assert!(ended.status.success(), "{ended:?}");
+    }
+
+    fn configure_desk(&self, name: &str, policy: &str) {
+        let bytes = Actor::from("underwriter").keypair().to_bytes().to_vec();
+        let key = serde_json::to_string(&bytes).expect("a key");
+        let (key_file, policy_file) = (
+            self.path(&format!("{name}-underwriter.json")),
+            self.path(&format!("{name}-policy.toml")),
+        );
+        std::fs::write(&key_file, key).expect("written");
+        std::fs::write(&policy_file, policy).expect("written");
+        let config = self.path(&format!("{name}.toml"));
+        let mut text = std::fs::read_to_string(&config).expect("a configuration");
+        text.push_str(&format!(
+            "[underwriter]\nkeypair = '{}'\npolicy = '{}'\n",
+            key_file.display(),
+            policy_file.display()
+        ));
+        std::fs::write(config, text).expect("written");
+    }
+
+    /// Rule and outcome of every decision in a desk's ledger.
+    pub fn decided(&self, name: &str) -> Vec<(String, String)> {
+        let ledger = self.path(&format!("{name}.sqlite"));
+        let ledger = rusqlite::Connection::open(ledger).expect("a ledger");
+        let mut query = ledger
+            .prepare("SELECT rule, outcome FROM desk ORDER BY id")
+            .expect("a table");
+        let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+        rows.expect("rows").map(|row| row.expect("a row")).collect()
+    }
+
+    /// The line that the underwriter gave somebody.
+    pub async fn line(&self, name: &str) -> CreditLine {
+        let address = self.world.line_keys("underwriter", name).line;
+        let data = self.connection.rpc().get_account_data(&address).await;
+        plimsoll_client::accounts::credit_line(&data.expect("the line")).expect("a line")
     }
 
     /// One decision of a keeper that sends nothing.
