@@ -115,15 +115,15 @@ pub fn signed(a: u64) -> Result<i64> {
 
 /// a + b, or `Overflow`.
 ///
-/// The sum is compared, here and below, because a checked operation's flag comes to be a value on chain, which is
+/// Operands are compared, here and below, because a checked operation's flag comes to be a value on chain, which is
 /// tested once more: twice the units, in what every leg and every fill does a dozen times.
 #[inline(always)]
 pub const fn add(a: u64, b: u64) -> Result<u64> {
-    let sum = a.wrapping_add(b);
-    if sum < a {
+    // !a is what is left to the largest value.
+    if !a < b {
         return Err(EngineError::Overflow);
     }
-    Ok(sum)
+    Ok(a.wrapping_add(b))
 }
 
 /// a − b, or `Overflow`.
@@ -138,6 +138,10 @@ pub const fn sub(a: u64, b: u64) -> Result<u64> {
 /// a·b, or `Overflow`.
 #[inline(always)]
 pub fn mul(a: u64, b: u64) -> Result<u64> {
+    // Halves of a word: the check divides.
+    if (a | b) >> 32 == 0 {
+        return Ok(a.wrapping_mul(b));
+    }
     a.checked_mul(b).ok_or(EngineError::Overflow)
 }
 

@@ -103,13 +103,24 @@ fn base_of(seat: &Seat, side: &Side) -> Result<i64> {
 }
 
 /// ⌊s·n·(C − C_snap) / 2^64⌋: what the cash index owes the seat, rounded against it (INV-4).
+#[inline(always)]
+fn pending_cash(seat: &Seat, side: &Side) -> Result<i64> {
+    cash_between(seat.side, seat.shares, seat.cash_index, side.cash_index)
+}
+
+/// The same of any two cash indices of a side (R4).
 ///
 /// By limbs: between two touches |ΔC| is nearly always under 2^64, a quote atom per share, where one product
 /// is enough, and every leg of every margin check passes through here.
 #[inline(always)]
-fn pending_cash(seat: &Seat, side: &Side) -> Result<i64> {
-    let [now_low, now_high] = side.cash_index;
-    let [snap_low, snap_high] = seat.cash_index;
+pub(crate) fn cash_between(
+    side: u8,
+    shares: u64,
+    snapshot: [u64; 2],
+    cash_index: [u64; 2],
+) -> Result<i64> {
+    let [now_low, now_high] = cash_index;
+    let [snap_low, snap_high] = snapshot;
     let (low, borrow) = now_low.overflowing_sub(snap_low);
     let high = now_high
         .wrapping_sub(snap_high)
@@ -117,20 +128,15 @@ fn pending_cash(seat: &Seat, side: &Side) -> Result<i64> {
     let (falls, magnitude) = match high {
         0 => (false, low),
         u64::MAX if low != 0 => (true, low.wrapping_neg()),
-        _ => return pending_cash_wide(seat, side),
+        _ => return cash_between_wide(side, shares, snapshot, cash_index),
     };
-    let [fraction, whole] = math::split_unsigned(math::wide(seat.shares, magnitude));
-    owed(falls == (seat.side == SIDE_SHORT), whole, fraction != 0)
+    let [fraction, whole] = math::split_unsigned(math::wide(shares, magnitude));
+    owed(falls == (side == SIDE_SHORT), whole, fraction != 0)
 }
 
 /// The same for any ΔC.
 #[inline(never)]
-fn pending_cash_wide(seat: &Seat, side: &Side) -> Result<i64> {
-    cash_between(seat.side, seat.shares, seat.cash_index, side.cash_index)
-}
-
-/// ⌊s·n·(C − C_snap) / 2^64⌋ of any two cash indices of a side, rounded against the holder (R4).
-pub(crate) fn cash_between(
+fn cash_between_wide(
     side: u8,
     shares: u64,
     snapshot: [u64; 2],
@@ -214,7 +220,20 @@ impl SeatFill {
 }
 
 /// Settles a fill in a seat and moves its shares (spec §13, Fill).
+#[inline(never)]
 pub fn fill(
+    seat: &mut Seat,
+    sides: &mut [Side; 2],
+    fill: &SeatFill,
+    mark: PriceQ32,
+    now: i64,
+) -> Result<()> {
+    fill_inlined(seat, sides, fill, mark, now)
+}
+
+/// The same, compiled into its caller.
+#[inline(always)]
+pub(crate) fn fill_inlined(
     seat: &mut Seat,
     sides: &mut [Side; 2],
     fill: &SeatFill,
@@ -311,6 +330,7 @@ fn enter(seat: &mut Seat, sides: &mut [Side; 2], base: i64) -> Result<()> {
 
 /// Size-weighted opening time: unchanged by a reduction, `now` after a flip, and rounded towards `now`
 /// (younger) when a position grows, since young positions draw no credit (spec §10).
+#[inline(always)]
 fn opened_at(opened: u32, before: i64, after: i64, now: i64) -> u32 {
     let now = u32::try_from(now).unwrap_or(u32::MAX);
     let (size_before, size_after) = (before.unsigned_abs(), after.unsigned_abs());

@@ -61,10 +61,11 @@ impl Front {
 
     #[inline(always)]
     fn take(&mut self, lots: u64, against_liquidation: bool) {
-        self.left = self.left.saturating_sub(lots);
-        self.taken = self.taken.saturating_add(lots);
+        // Neither can wrap: `lots` are at most those left, and the sum of both stays what it was.
+        self.left = self.left.wrapping_sub(lots);
+        self.taken = self.taken.wrapping_add(lots);
         if against_liquidation {
-            self.against_liquidation = self.against_liquidation.saturating_add(lots);
+            self.against_liquidation = self.against_liquidation.wrapping_add(lots);
         }
     }
 }
@@ -180,17 +181,17 @@ impl<F: FnMut(&AuctionFill)> Filling<'_, '_, F> {
             self.lots = math::sub(self.lots, lots)?;
             // A front stays at hand while it has lots left and nothing forces it to be settled.
             if bid.left == 0 || capped {
-                self.settle(OrderSide::Bid, &mut bid)?;
+                self.settle_bid(&mut bid)?;
             }
             if ask.left == 0 || capped {
-                self.settle(OrderSide::Ask, &mut ask)?;
+                self.settle_ask(&mut ask)?;
             }
         }
         if bid.order != NIL && bid.taken != 0 {
-            self.settle(OrderSide::Bid, &mut bid)?;
+            self.settle_bid(&mut bid)?;
         }
         if ask.order != NIL && ask.taken != 0 {
-            self.settle(OrderSide::Ask, &mut ask)?;
+            self.settle_ask(&mut ask)?;
         }
         Ok(over)
     }
@@ -232,8 +233,19 @@ impl<F: FnMut(&AuctionFill)> Filling<'_, '_, F> {
         }
     }
 
-    /// Settles what a front has taken: its seat, its order, its fee. One without lots left is no front any more.
     #[inline(never)]
+    fn settle_bid(&mut self, front: &mut Front) -> Result<()> {
+        self.settle(OrderSide::Bid, front)
+    }
+
+    #[inline(never)]
+    fn settle_ask(&mut self, front: &mut Front) -> Result<()> {
+        self.settle(OrderSide::Ask, front)
+    }
+
+    /// Settles what a front has taken: its seat, its order, its fee. One without lots left is no front any more.
+    /// Each side has its own code: what is bought and what is sold differ in most of it.
+    #[inline(always)]
     fn settle(&mut self, side: OrderSide, front: &mut Front) -> Result<()> {
         let market = &mut *self.market;
         let params = &market.header.params;
@@ -248,7 +260,7 @@ impl<F: FnMut(&AuctionFill)> Filling<'_, '_, F> {
         };
         epochs::catch_up(market, front.seat)?;
         let seat = arena::seat_mut(market.blocks, front.seat)?;
-        position::fill(seat, &mut market.header.sides, &fill, self.mark, self.now)?;
+        position::fill_inlined(seat, &mut market.header.sides, &fill, self.mark, self.now)?;
         self.fees.add(&fees)?;
         // Cannot wrap: an order a step, of which a call has few.
         self.fills = self.fills.wrapping_add(1);

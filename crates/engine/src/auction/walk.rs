@@ -140,16 +140,25 @@ impl Finding {
 
     /// Matches both sides; false when steps are used up.
     fn matching(&mut self, market: &MarketRef<'_>, steps: &mut Steps) -> Result<bool> {
-        // A copy, so that the loop runs in registers.
-        let mut walk = self.walk;
+        // Copies, so that the loop runs in registers.
+        let (mut walk, mut left) = (self.walk, *steps);
         let finished = loop {
-            let bid = ready(market, &mut walk.bid, &mut walk.bid_left, steps)?;
-            let ask = ready(market, &mut walk.ask, &mut walk.ask_left, steps)?;
-            let (bid, ask) = match (bid, ask) {
-                (Ready::OutOfSteps, _) | (_, Ready::OutOfSteps) => break false,
-                (Ready::Order(bid), Ready::Order(ask)) if bid.price >= ask.price => (bid, ask),
-                _ => break true,
+            let bid = match ready(market, &mut walk.bid, &mut walk.bid_left, &mut left)? {
+                Ready::Order(bid) => Some(bid),
+                Ready::End => None,
+                Ready::OutOfSteps => break false,
             };
+            let ask = match ready(market, &mut walk.ask, &mut walk.ask_left, &mut left)? {
+                Ready::Order(ask) => Some(ask),
+                Ready::End => None,
+                Ready::OutOfSteps => break false,
+            };
+            let (Some(bid), Some(ask)) = (bid, ask) else {
+                break true;
+            };
+            if bid.price < ask.price {
+                break true;
+            }
             let lots = walk.bid_left.min(walk.ask_left);
             walk.lots = math::add(walk.lots, lots)?;
             (walk.last_bid, walk.last_ask) = (bid.price, ask.price);
@@ -162,7 +171,7 @@ impl Finding {
                 walk.ask = ask.next;
             }
         };
-        self.walk = walk;
+        (self.walk, *steps) = (walk, left);
         Ok(finished)
     }
 

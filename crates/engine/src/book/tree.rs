@@ -112,6 +112,10 @@ pub fn remove(blocks: &mut [Block], tree: &mut Tree, index: u32) {
     // Cannot wrap: the order that leaves was counted.
     tree.orders = tree.orders.wrapping_sub(1);
 
+    if prev == NIL {
+        remove_leftmost(blocks, tree, index);
+        return;
+    }
     let gap = if left != NIL && right != NIL {
         replace_by_next(blocks, tree, index)
     } else {
@@ -120,7 +124,28 @@ pub fn remove(blocks: &mut [Block], tree: &mut Tree, index: u32) {
         Gap { child, parent, red }
     };
     if !gap.red {
-        restore_black_height(blocks, tree, gap.child, gap.parent);
+        restore_black_height(blocks, tree, gap.child, gap.parent, hand_of);
+    }
+}
+
+/// The same for the best order, which matching removes: it and all above it are left children, so that no hand
+/// need be looked up. What is under it is nothing, or one red order of worse priority.
+#[inline(always)]
+fn remove_leftmost(blocks: &mut [Block], tree: &mut Tree, index: u32) {
+    let Order {
+        right, parent, red, ..
+    } = *node(blocks, index);
+    if parent == NIL {
+        tree.root = right;
+    } else {
+        node_mut(blocks, parent).left = right;
+    }
+    if right != NIL {
+        let child = node_mut(blocks, right);
+        child.parent = parent;
+        child.red = 0;
+    } else if red == 0 {
+        restore_black_height(blocks, tree, NIL, parent, |_, _, _| Hand::Left);
     }
 }
 
@@ -274,9 +299,15 @@ fn replace_by_next(blocks: &mut [Block], tree: &mut Tree, index: u32) -> Gap {
 }
 
 /// After a removal: every path through `index` (under `parent`, and possibly [`NIL`]) is one black node
-/// short. All else is in order.
+/// short. All else is in order. `hand_of` is [`hand_of`], or what it would say.
 #[inline(always)]
-fn restore_black_height(blocks: &mut [Block], tree: &mut Tree, mut index: u32, mut parent: u32) {
+fn restore_black_height(
+    blocks: &mut [Block],
+    tree: &mut Tree,
+    mut index: u32,
+    mut parent: u32,
+    hand_of: impl Fn(&[Block], u32, u32) -> Hand,
+) {
     loop {
         // A red node makes good for the missing black one by turning black.
         if is_red(blocks, index) {
