@@ -58,7 +58,7 @@ impl Band {
                     && !outside_band(range, floor.saturating_add(1), threshold)
             })
         };
-        if inside(first) && inside(limit) {
+        if inside(first) && (limit == first || inside(limit)) {
             return Ok(Self::ALL);
         }
         Self::around(header, range)

@@ -131,7 +131,13 @@ fn slot_of(number: i64) -> usize {
     usize::try_from(number & 7).unwrap_or(0)
 }
 
-const _: () = assert!(BUCKETS == 8, "slot_of keeps three bits");
+/// Where the bucket before is kept.
+#[inline(always)]
+const fn slot_before(slot: usize) -> usize {
+    slot.wrapping_sub(1) & 7
+}
+
+const _: () = assert!(BUCKETS == 8, "a slot has three bits");
 
 /// Buckets begun since `running`; zero when time stands or went back: then the running one goes on.
 #[inline(always)]
@@ -166,15 +172,15 @@ impl Window {
         let begun = begun_since(self.running, number_at(width_seconds, now));
         let kept = 8_i64.saturating_sub(i64::try_from(begun).unwrap_or(i64::MAX));
         let (mut high, mut low) = (0, u64::MAX);
-        for back in 0..kept {
-            let slot = slot_of(self.running.saturating_sub(back));
-            let Some(bucket) = self.buckets.get(slot) else {
-                continue;
-            };
-            if bucket.high != 0 {
-                high = high.max(bucket.high);
-                low = low.min(bucket.low);
+        let mut slot = slot_of(self.running);
+        for _ in 0..kept {
+            if let Some(bucket) = self.buckets.get(slot) {
+                if bucket.high != 0 {
+                    high = high.max(bucket.high);
+                    low = low.min(bucket.low);
+                }
             }
+            slot = slot_before(slot);
         }
         (high != 0).then_some(Range { high, low })
     }
@@ -244,10 +250,12 @@ impl Windows {
         let running = self.short.running;
         let begun = begun_since(running, number_at(widths.short, now));
         let kept = 8_i64.saturating_sub(i64::try_from(begun).unwrap_or(i64::MAX));
-        (0..kept).fold(0, |sum: u64, back| {
-            let slot = slot_of(running.saturating_sub(back));
-            sum.saturating_add(self.short_volume.get(slot).copied().unwrap_or(0))
-        })
+        let (mut sum, mut slot) = (0_u64, slot_of(running));
+        for _ in 0..kept {
+            sum = sum.saturating_add(self.short_volume.get(slot).copied().unwrap_or(0));
+            slot = slot_before(slot);
+        }
+        sum
     }
 
     /// Forgets everything and begins again at `price` (spec §7: at the reopening reference; also when a
