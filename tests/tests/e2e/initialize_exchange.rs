@@ -120,6 +120,17 @@ fn treasury_that_is_no_token_account_of_the_mint_is_rejected() {
     world.assert_rejected(EngineError::WrongAccount, |world| send(world, instruction));
 }
 
+/// The bytes of a token account, in an account of another program.
+#[test]
+fn treasury_of_another_program_than_the_token_program_is_rejected() {
+    let mut world = World::bare();
+    let instruction = world.initialize_exchange_ix(World::exchange_args());
+    let treasury = world.treasury();
+    let (owner, data) = (Pubkey::new_from_array([9; 32]), world.data(&treasury));
+    world.write_account(treasury, &owner, data);
+    world.assert_rejected(EngineError::WrongAccount, |world| send(world, instruction));
+}
+
 #[test]
 fn exchange_or_fund_at_another_address_is_rejected() {
     let mut world = World::bare();

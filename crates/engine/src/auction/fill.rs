@@ -61,11 +61,10 @@ impl Front {
 
     #[inline(always)]
     fn take(&mut self, lots: u64, against_liquidation: bool) {
-        // Neither can wrap: `lots` are at most those left, and the sum of both stays what it was.
-        self.left = self.left.wrapping_sub(lots);
-        self.taken = self.taken.wrapping_add(lots);
+        self.left = self.left.saturating_sub(lots);
+        self.taken = self.taken.saturating_add(lots);
         if against_liquidation {
-            self.against_liquidation = self.against_liquidation.wrapping_add(lots);
+            self.against_liquidation = self.against_liquidation.saturating_add(lots);
         }
     }
 }
