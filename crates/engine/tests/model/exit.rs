@@ -128,15 +128,21 @@ impl World {
         }
     }
 
-    /// The maker's order in front of one leaver: as large as needed, at the mark or a tick better for it.
-    fn meet(&mut self, maker: usize, market: usize, side: OrderSide, lots: u64) {
+    /// The mark or a tick better for who meets it.
+    fn maker_price(&self, market: usize, side: OrderSide) -> Ticks {
         let state = &self.markets[market];
         let sizes = state.header.params.lot_sizes();
         let mark = PriceQ32(state.header.prices.mark);
-        let price = match side {
+        match side {
             OrderSide::Bid => sizes.ticks_ceil(mark).unwrap(),
             OrderSide::Ask => Ticks(sizes.ticks_floor(mark).unwrap().0.max(1)),
-        };
+        }
+    }
+
+    /// The maker's order in front of one leaver: as large as needed, at the mark or a tick better for it.
+    fn meet(&mut self, maker: usize, market: usize, side: OrderSide, lots: u64) {
+        let price = self.maker_price(market, side);
+        let state = &self.markets[market];
         let lots = lots.max(state.header.params.lots_min);
         let request = order(side, price, lots, TimeInForce::Limit, false);
         let placed = self.place_request(maker, market, request);
@@ -205,7 +211,9 @@ impl World {
             );
             self.check();
             if self.markets[market].seats[&account].base == base {
-                // A price that no taker may print at without an auction: then in an auction.
+                // A price that no taker may print at without an auction: then in an auction, with a limit that costs
+                // no margin, at the maker's price.
+                let price = self.maker_price(market, other);
                 let request = order(side, price, lots, TimeInForce::Limit, true);
                 let _ = self.place_request(account, market, request);
                 self.check();
