@@ -19,6 +19,7 @@ use tracing::warn;
 
 use crate::config::AlertsConfig;
 use crate::metrics::Operations;
+use crate::redact;
 
 /// Alerts that wait for the webhook.
 pub const QUEUE: usize = 64;
@@ -147,7 +148,7 @@ impl Alerts {
         if !self.due(kind, subject) {
             return false;
         }
-        let (name, text) = (kind.name(), text.into());
+        let (name, text) = (kind.name(), redact::text(&text.into()));
         let subject = subject.map(|subject| subject.to_string());
         warn!(alert = name, subject, "{text}");
         self.queue_up(kind, subject, text);

@@ -15,10 +15,12 @@ pub use sections::{
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{bail, Context, Result};
+use anyhow::{anyhow, bail, Context, Result};
 
 use mistakes::Mistakes;
 use table::{table, Field};
+
+use crate::redact;
 
 table! {
     /// The file as written.
@@ -81,7 +83,8 @@ impl Overrides {
 }
 
 impl KeeperConfig {
-    /// Reads the file and names every mistake in it at once, one a line.
+    /// Reads the file and names every mistake in it at once, one a line. From then on nothing is said of its
+    /// addresses but their hosts.
     ///
     /// # Errors
     /// When the file cannot be read, is no TOML, or holds mistakes.
@@ -90,6 +93,7 @@ impl KeeperConfig {
             .with_context(|| format!("cannot read {}", path.display()))?;
         let (config, mistakes) =
             Self::parse(&text, overrides).with_context(|| format!("{}", path.display()))?;
+        config.addresses().for_each(redact::hide);
         if !mistakes.is_empty() {
             let listed = mistakes.join("\n  ");
             bail!(
@@ -106,12 +110,27 @@ impl KeeperConfig {
     /// # Errors
     /// When the text is no TOML.
     pub fn parse(text: &str, overrides: &Overrides) -> Result<(Self, Vec<String>)> {
-        let rows: toml::Table = text.parse()?;
+        // The error's own text repeats the line, and a line may hold a key.
+        let rows: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+            let begin = error.span().and_then(|span| text.get(..span.start));
+            let line = begin.map_or(1, |before| before.matches('\n').count() + 1);
+            anyhow!("line {line}: {}", error.message())
+        })?;
         let mut mistakes = Mistakes::default();
         let config = Self::read(toml::Value::Table(rows), "", &mut mistakes.0);
         let config = config.unwrap_or_default().with(overrides);
         mistakes.look(&config);
         Ok((config, mistakes.0))
+    }
+
+    /// Of every endpoint and sender, and of Hermes.
+    fn addresses(&self) -> impl Iterator<Item = &str> {
+        let endpoints = self.endpoints.iter();
+        let read = endpoints.flat_map(|endpoint| [Some(&endpoint.rpc), endpoint.ws.as_ref()]);
+        let sent = self.senders.iter().map(|sender| &sender.rpc);
+        let prices = std::iter::once(&self.prices.endpoint);
+        let all = read.flatten().chain(sent).chain(prices);
+        all.map(String::as_str)
     }
 
     fn with(mut self, overrides: &Overrides) -> Self {

@@ -10,6 +10,7 @@ use rusqlite::{params, Connection};
 use serde::Serialize;
 
 use crate::execute::Executed;
+use crate::redact;
 
 /// Entries that wait to be written; more are counted as lost, never waited for.
 const QUEUE: usize = 4_096;
@@ -62,7 +63,7 @@ impl Row {
             subject: report.key.subject.to_string(),
             signature: executed.signature.map(|signature| signature.to_string()),
             outcome: report.outcome.name(),
-            detail: report.outcome.detail(),
+            detail: redact::text(&report.outcome.detail()),
             numbers: [
                 stored(report.slot),
                 stored(report.lamports),

@@ -18,6 +18,7 @@ pub mod oversight;
 pub mod plan;
 pub mod prices;
 pub mod process;
+pub mod redact;
 pub mod run;
 pub mod secrets;
 pub mod setup;

@@ -15,7 +15,7 @@ use crate::config::KeeperConfig;
 use crate::metrics::Metrics;
 use crate::secrets::Secrets;
 use crate::standing::Standing;
-use crate::{http, run, secrets, setup};
+use crate::{http, redact, run, secrets, setup};
 
 /// Longest that alerts are waited for at the end.
 const LAST_ALERTS: Duration = Duration::from_secs(10);
@@ -36,6 +36,7 @@ pub async fn run(config: &KeeperConfig, args: RunArgs) -> Result<()> {
     let alerts = Arc::new(alerts);
     let mut webhook = match &secrets.webhook {
         Some(url) => {
+            redact::hide(url);
             let webhook = Webhook::new(url, WebhookPolicy::default(), figures)?;
             Some(tokio::spawn(webhook.run(queued)))
         }

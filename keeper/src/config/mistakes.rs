@@ -58,14 +58,15 @@ impl Mistakes {
 
     fn endpoints(&mut self, config: &KeeperConfig) {
         self.when(config.endpoints.is_empty(), "no [[endpoint]] is listed");
-        for endpoint in &config.endpoints {
-            self.address("endpoint", &endpoint.rpc, ["http://", "https://"]);
-            if let Some(ws) = &endpoint.ws {
-                self.address("endpoint", ws, ["ws://", "wss://"]);
+        let (http, ws) = (["http://", "https://"], ["ws://", "wss://"]);
+        for (index, endpoint) in config.endpoints.iter().enumerate() {
+            self.address(&format!("endpoint[{index}].rpc"), &endpoint.rpc, http);
+            if let Some(address) = &endpoint.ws {
+                self.address(&format!("endpoint[{index}].ws"), address, ws);
             }
         }
-        for sender in &config.senders {
-            self.address("sender", &sender.rpc, ["http://", "https://"]);
+        for (index, sender) in config.senders.iter().enumerate() {
+            self.address(&format!("sender[{index}].rpc"), &sender.rpc, http);
         }
     }
 
@@ -83,10 +84,11 @@ impl Mistakes {
         }
     }
 
+    /// The address itself is not repeated: it may hold a key.
     fn address(&mut self, what: &str, url: &str, schemes: [&str; 2]) {
         let bad = !schemes.iter().any(|scheme| url.starts_with(scheme));
         let [plain, secure] = schemes;
-        let text = format!("{what}: `{url}` begins neither with {plain} nor with {secure}");
+        let text = format!("{what} begins neither with {plain} nor with {secure}");
         self.when(bad, text);
     }
 

@@ -78,8 +78,8 @@ fn a_file_full_of_mistakes_names_each_of_them() {
     );
     let named = [
         "low_balance_lamports: invalid",
-        "endpoint: `localhost` begins neither",
-        "endpoint: `http://localhost` begins neither",
+        "endpoint[0].rpc begins neither",
+        "endpoint[0].ws begins neither",
         "market not-a-key: 0 feeds",
         "market: `not-a-key` is no public key",
         "roles.marks: invalid type",
@@ -91,7 +91,7 @@ fn a_file_full_of_mistakes_names_each_of_them() {
         "plan.backoff_max_ms is under plan.backoff_min_ms",
         "fees.cap is under fees.base",
         "fees.cap_max is under fees.cap",
-        "sender: `wss://elsewhere` begins neither",
+        "sender[0].rpc begins neither",
         "shard.index: there is no shard 2 of 2",
         "shard.markets somewhere: there is no shard 5 of 2",
         "shard.markets: `somewhere` is no public key",

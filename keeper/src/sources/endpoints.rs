@@ -9,18 +9,25 @@ use solana_commitment_config::CommitmentConfig;
 use solana_sdk_ids::sysvar::clock::ID as CLOCK;
 
 use crate::mirror::ChainClock;
+use crate::redact;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an endpoint that failed is passed over: doubled by each further failure up to the longest.
 const PENALTY_MIN_MS: u64 = 500;
 const PENALTY_MAX_MS: u64 = 30_000;
 
-/// Addresses of one endpoint.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Addresses of one endpoint; shown by its host, the rest may hold a key.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Endpoint {
     pub rpc: String,
     /// WebSocket; without one the endpoint is only polled.
     pub ws: Option<String>,
+}
+
+impl std::fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(redact::host(&self.rpc))
+    }
 }
 
 /// What is known of each endpoint: slots and failures. Pure.

@@ -16,6 +16,7 @@ use tracing::{debug, info, warn};
 
 use super::{Ended, Endpoints, Event, Source, STREAM_OPENED};
 use crate::mirror::{AccountUpdate, RawAccount};
+use crate::redact;
 
 /// Longest that opening a stream may take.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
@@ -52,10 +53,10 @@ impl Source for Stream {
                     tokio::time::sleep(REOPEN).await;
                     continue;
                 };
-                let why = match self.listen(&url, &events).await {
+                let why = match self.listen((index, &url), &events).await {
                     Ok(why) => why,
                     Err(error) => {
-                        debug!(%url, error = format!("{error:#}"), "stream");
+                        debug!(endpoint = index, error = format!("{error:#}"), "stream");
                         "the stream failed"
                     }
                 };
@@ -80,7 +81,7 @@ impl Stream {
     /// Listens until something is wrong; says what.
     async fn listen(
         &self,
-        url: &str,
+        (index, url): (usize, &str),
         events: &mpsc::Sender<Event>,
     ) -> anyhow::Result<&'static str> {
         let client = timeout(CONNECT_MAX, PubsubClient::new(url)).await??;
@@ -95,7 +96,7 @@ impl Stream {
         let accounts = client.program_subscribe(&self.program, Some(config));
         let (mut accounts, _unsubscribe) = timeout(CONNECT_MAX, accounts).await??;
         let (mut slots, _unsubscribe) = timeout(CONNECT_MAX, client.slot_subscribe()).await??;
-        info!(url, "stream opened");
+        info!(endpoint = index, host = redact::host(url), "stream opened");
         // What changed before the subscription stood is in no stream.
         let _ = events.send(Event::Gap(STREAM_OPENED)).await;
         let mut last_slot = None::<u64>;

@@ -1,5 +1,6 @@
 //! What an operator relies on, tried on the process: its exit code, its reasons, its logs, its end.
 
+mod addresses;
 mod node;
 
 use std::sync::atomic::Ordering;
@@ -112,18 +113,7 @@ fn alerts_reach_a_webhook_whose_address_stands_nowhere() {
     node.configure("[alerts.intervals]\nlow_balance = 1\n");
     node.told.landed.store(true, Ordering::Relaxed);
     node.told.lamports.store(1_000, Ordering::Relaxed);
-    let server = tiny_http::Server::http("127.0.0.1:0").expect("a port");
-    let url = format!("http://{}/hush", server.server_addr());
-    let (told, heard) = std::sync::mpsc::channel::<Value>();
-    std::thread::spawn(move || {
-        for mut request in server.incoming_requests() {
-            let body = serde_json::from_reader(request.as_reader()).expect("JSON");
-            let _ = request.respond(tiny_http::Response::empty(204));
-            if told.send(body).is_err() {
-                return;
-            }
-        }
-    });
+    let (url, heard) = node::webhook("hush");
     let log = std::fs::File::create(node.path("log")).expect("a log");
     let mut command = node.command();
     command.env("PLIMSOLL_KEEPER_WEBHOOK", &url);
@@ -131,12 +121,7 @@ fn alerts_reach_a_webhook_whose_address_stands_nowhere() {
         .env("RUST_LOG", "debug")
         .args(["run", "--log", "json"]);
     let mut keeper = node::Keeper(command.stderr(log).spawn().expect("a keeper"));
-    let kind = |wanted: &str| loop {
-        let body = heard.recv_timeout(node::WAIT_MAX).expect("an alert");
-        if body["kind"] == wanted {
-            return body;
-        }
-    };
+    let kind = |wanted: &str| node::alert(&heard, wanted);
     let low = kind("low_balance");
     assert_eq!(
         low["text"],

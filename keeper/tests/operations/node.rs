@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::Receiver;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -32,6 +33,8 @@ pub struct Told {
     pub sent: AtomicU64,
     /// Whether what came in has landed.
     pub landed: AtomicBool,
+    /// Whether simulations are answered with status 500.
+    pub failing: AtomicBool,
     /// Of the paying key.
     pub lamports: AtomicU64,
 }
@@ -108,6 +111,11 @@ impl Node {
 
     /// Writes key and configuration; `more` is appended.
     pub fn configure(&self, more: &str) {
+        self.configure_at(&self.url(), more);
+    }
+
+    /// With another address for the first endpoint.
+    pub fn configure_at(&self, rpc: &str, more: &str) {
         use std::os::unix::fs::PermissionsExt as _;
         let key = serde_json::to_string(&payer().to_bytes().to_vec()).expect("a key");
         std::fs::write(self.path("keeper.json"), key).expect("written");
@@ -120,7 +128,6 @@ impl Node {
              [http]\nlisten = '127.0.0.1:0'\n{more}",
             key = self.path("keeper.json").display(),
             ledger = self.path("keeper.sqlite").display(),
-            rpc = self.url(),
             market = self.market,
             feed = self.feed,
         );
@@ -199,6 +206,33 @@ impl Drop for Keeper {
     }
 }
 
+/// A receiver of alerts, its address with this path, and what it hears.
+pub fn webhook(path: &str) -> (String, Receiver<Value>) {
+    let server = Server::http("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}/{path}", server.server_addr());
+    let (told, heard) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for mut request in server.incoming_requests() {
+            let body = serde_json::from_reader(request.as_reader()).expect("JSON");
+            let _ = request.respond(Response::empty(204));
+            if told.send(body).is_err() {
+                return;
+            }
+        }
+    });
+    (url, heard)
+}
+
+/// The next alert of this kind.
+pub fn alert(heard: &Receiver<Value>, wanted: &str) -> Value {
+    loop {
+        let body = heard.recv_timeout(WAIT_MAX).expect("an alert");
+        if body["kind"] == wanted {
+            return body;
+        }
+    }
+}
+
 impl Chain {
     fn slot(&self) -> u64 {
         100 + u64::try_from(self.begun.elapsed().as_millis() / 100).expect("a slot")
@@ -210,6 +244,10 @@ impl Chain {
         self.told.asked.fetch_add(1, Ordering::Relaxed);
         let asked: Value = serde_json::from_str(&body).unwrap_or_default();
         let method = asked["method"].as_str().unwrap_or_default();
+        if method == "simulateTransaction" && self.told.failing.load(Ordering::Relaxed) {
+            let _ = request.respond(Response::empty(500));
+            return;
+        }
         let answer = match self.result(method, &asked["params"]) {
             Some(result) => json!({"jsonrpc": "2.0", "id": asked["id"], "result": result}),
             None => json!({"jsonrpc": "2.0", "id": asked["id"],
