@@ -7,7 +7,7 @@ use anyhow::{anyhow, Result};
 use tokio::signal::unix::{signal, SignalKind};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::alerts::{AlertKind, Alerts, Webhook, WebhookPolicy};
 use crate::command::RunArgs;
@@ -96,16 +96,20 @@ async fn keep(
     let running = run::run(parts, sources, stopped);
     tokio::pin!(running);
     let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
+    let ended = tokio::select! {
         ended = &mut running => return ended,
-        Some(why) = failed.recv() => return Err(anyhow!("health and metrics ended: {why}")),
-        Some(Err(error)) = watching.join_next() => return Err(anyhow!("the watch failed: {error}")),
-        ended = end_of(webhook) => return Err(anyhow!("the webhook's task ended: {ended}")),
-        pressed = tokio::signal::ctrl_c() => pressed?,
-        _ = terminate.recv() => {}
+        Some(why) = failed.recv() => Err(anyhow!("health and metrics ended: {why}")),
+        Some(Err(error)) = watching.join_next() => Err(anyhow!("the watch failed: {error}")),
+        ended = end_of(webhook) => Err(anyhow!("the webhook's task ended: {ended}")),
+        pressed = tokio::signal::ctrl_c() => pressed.map_err(Into::into),
+        _ = terminate.recv() => Ok(()),
+    };
+    if let Err(reason) = &ended {
+        error!(reason = format!("{reason:#}"), "a part ended");
     }
     stop.send_replace(true);
-    running.await
+    let drained = running.await;
+    ended.and(drained)
 }
 
 /// Waits for the end of a task that has none; the handle is gone with it.

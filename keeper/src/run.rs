@@ -9,6 +9,7 @@ use anyhow::{bail, Result};
 use solana_pubkey::Pubkey;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
+use tokio::time::Interval;
 use tracing::{debug, error, info, warn};
 
 use crate::decide::{self, Roles, Watch};
@@ -72,7 +73,7 @@ struct Loop {
     priced: bool,
 }
 
-/// Runs until `stop` turns true, then waits for what is under way.
+/// Runs until `stop` turns true or a source ends, then waits for what is under way.
 ///
 /// # Errors
 /// When a source or the ledger ends: the process cannot go on without either.
@@ -108,37 +109,22 @@ pub async fn run(
         priced: false,
     };
     info!("started");
-    while !*stop.borrow() {
-        tokio::select! {
-            changed = stop.changed() => if changed.is_err() { break },
-            Some(ended) = streams.join_next() => match ended {
-                Ok((name, error)) => bail!("the source {name} ended: {error:#}"),
-                Err(error) => bail!("a source failed: {error}"),
-            },
-            Some(executed) = core.running.join_next(), if !core.running.is_empty() => {
-                core.report(executed?)?;
-            }
-            event = events.recv() => match event {
-                Some(event) => {
-                    core.take(event);
-                    for _ in 0..EVENTS_A_TURN {
-                        let Ok(event) = events.try_recv() else { break };
-                        core.take(event);
-                    }
-                }
-                None => bail!("no source is left"),
-            },
-            () = news(board.as_ref()) => {}
-            _ = ticks.tick() => {}
-        }
-        if core.turn()? && core.parts.once {
-            break;
-        }
-        if core.parts.ledger.has_ended() {
-            break;
-        }
+    let ended = core.work(
+        (&mut events, board.as_ref()),
+        &mut streams,
+        &mut ticks,
+        &mut stop,
+    );
+    let ended = ended.await;
+    if let Err(reason) = &ended {
+        error!(reason = format!("{reason:#}"), "a part ended");
     }
-    core.drain().await
+    // Whatever the reason is: what was sent is watched to its end.
+    let drained = core.drain().await;
+    if let (Err(_), Err(error)) = (&ended, &drained) {
+        error!(error = format!("{error:#}"), "not drained");
+    }
+    ended.and(drained)
 }
 
 /// Returns when a price has come in; never without a board.
@@ -150,6 +136,48 @@ async fn news(board: Option<&Board>) {
 }
 
 impl Loop {
+    /// Until it is told to stop, has done what it was for, or the ledger has ended.
+    ///
+    /// # Errors
+    /// Which source ended, and why.
+    async fn work(
+        &mut self,
+        (events, board): (&mut mpsc::Receiver<Event>, Option<&Board>),
+        streams: &mut JoinSet<(&'static str, anyhow::Error)>,
+        ticks: &mut Interval,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Result<()> {
+        while !*stop.borrow() {
+            tokio::select! {
+                changed = stop.changed() => if changed.is_err() { break },
+                Some(ended) = streams.join_next() => match ended {
+                    Ok((name, error)) => bail!("the source {name} ended: {error:#}"),
+                    Err(error) => bail!("a source failed: {error}"),
+                },
+                Some(executed) = self.running.join_next(), if !self.running.is_empty() => {
+                    self.report(executed?)?;
+                }
+                event = events.recv() => match event {
+                    Some(event) => {
+                        self.take(event);
+                        for _ in 0..EVENTS_A_TURN {
+                            let Ok(event) = events.try_recv() else { break };
+                            self.take(event);
+                        }
+                    }
+                    None => bail!("no source is left"),
+                },
+                () = news(board) => {}
+                _ = ticks.tick() => {}
+            }
+            let done = self.turn()? && self.parts.once;
+            if done || self.parts.ledger.has_ended() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     fn take(&mut self, event: Event) {
         let (metrics, mirror) = (&self.parts.metrics, &mut self.parts.mirror);
         match event {
@@ -346,10 +374,12 @@ impl Loop {
     async fn drain(mut self) -> Result<()> {
         info!(in_flight = self.running.len(), "stopping");
         let deadline = Instant::now() + DRAIN;
+        let mut failed = Ok(());
         while !self.running.is_empty() {
             let left = deadline.saturating_duration_since(Instant::now());
             match tokio::time::timeout(left, self.running.join_next()).await {
-                Ok(Some(executed)) => self.report(executed?)?,
+                Ok(Some(Ok(executed))) => self.report(executed)?,
+                Ok(Some(Err(error))) => failed = Err(error.into()),
                 Ok(None) => break,
                 Err(_) => {
                     warn!(in_flight = self.running.len(), "left unwatched");
@@ -359,6 +389,6 @@ impl Loop {
         }
         self.parts.ledger.close()?;
         info!("stopped");
-        Ok(())
+        failed
     }
 }

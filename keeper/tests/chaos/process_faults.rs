@@ -2,9 +2,9 @@
 
 use std::process::{Child, Command};
 
-use plimsoll_keeper::run;
 use plimsoll_keeper::sources::{Ended, Event, Source};
-use tokio::sync::{mpsc, watch};
+use plimsoll_keeper::{ledger, run};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::keeper::{assembled, file, Keeper};
 use crate::stage::{Stage, FALLEN, WEAK};
@@ -110,6 +110,52 @@ async fn a_task_that_ends_ends_the_keeper_with_the_reason() {
         let error = format!("{:#}", error.expect_err("an end"));
         assert!(error.contains(reason), "{error}");
     }
+}
+
+/// A source that ends when it is told to.
+struct Obedient(oneshot::Receiver<()>);
+
+impl Source for Obedient {
+    fn name(&self) -> &'static str {
+        "obedient"
+    }
+
+    fn run(self: Box<Self>, _: mpsc::Sender<Event>) -> Ended {
+        Box::pin(async move {
+            let _ = self.0.await;
+            anyhow::anyhow!("it was told to")
+        })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_ends_leaves_nothing_unwatched() {
+    let stage = Stage::start().await;
+    let proxy = stage.proxy(44).await;
+    // What is sent lands, and the keeper is not told.
+    proxy.set(|faults| {
+        faults.refused.insert("getSignatureStatuses");
+    });
+    let (parts, mut sources) = assembled(&stage, "first", vec![proxy.endpoint()], |_| {}).await;
+    let (end, told) = oneshot::channel();
+    sources.push(Box::new(Obedient(told)));
+    let (_stop, stopped) = watch::channel(false);
+    let running = tokio::spawn(run::run(parts, sources, stopped));
+    let asked = || proxy.seen().of("getSignatureStatuses");
+    let begun = async |_: &Stage| asked() >= 3;
+    stage.until("a transaction under way", begun).await;
+    end.send(()).expect("a source");
+    let before = asked();
+    let watched = async |_: &Stage| asked() >= before + 3;
+    stage.until("that it is still watched", watched).await;
+    proxy.set(|faults| faults.refused.clear());
+    let error = running.await.expect("no panic").expect_err("an end");
+    let error = format!("{error:#}");
+    let reason = "the source obedient ended: it was told to";
+    assert!(error.contains(reason), "{error}");
+    let rows = ledger::report(&stage.folder.path().join("first.sqlite"), 3_600);
+    let rows = rows.expect("a ledger");
+    assert!(rows.iter().any(|row| row.outcome == "landed"), "{rows:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
