@@ -238,13 +238,34 @@ fn a_change_waits_in_the_open(localnet: &Localnet, bob: &str) {
     localnet.json(bob, &["admin", "guard", "AVAX", "--seconds", "600"]);
     let guarded = localnet.json(bob, &["market", "show", "AVAX"]);
     assert_eq!(text(&guarded, "state"), "reduce-only");
+    assert!(guarded["reduce_only_until"].is_i64(), "{guarded}");
     localnet.json(bob, &["admin", "guard", "AVAX", "--lift"]);
     let again = localnet.error(bob, &["admin", "guard", "AVAX"]);
     assert!(again.contains("GuardianPausing"), "{again}");
+    assert!(again.contains("may set it so again from"), "{again}");
     let alive = localnet.error(bob, &["admin", "wind-up", "AVAX", "--yes"]);
     assert!(alive.contains("IndexNotDead"), "{alive}");
+    assert!(alive.contains("may wind AVAX up after"), "{alive}");
     let nobody = localnet.error(bob, &["admin", "accept-authority"]);
-    assert!(nobody.contains("NotAuthorized"), "{nobody}");
+    assert!(nobody.contains("offered to nobody"), "{nobody}");
+    let more = ["admin", "queue", "fee-split", "50%", "20%", "40%"];
+    let more = localnet.error(bob, &more);
+    assert!(more.contains("add up to 110%"), "{more}");
+    an_offer_is_shown_until_it_is_withdrawn(localnet, bob);
+}
+
+fn an_offer_is_shown_until_it_is_withdrawn(localnet: &Localnet, bob: &str) {
+    let next = "4uAiG2XRYfmLwnRYSG1VYRBovq2WPqF6gEixZrmcKSoc";
+    localnet.json(bob, &["admin", "offer-authority", next]);
+    let offered = localnet.json(bob, &["exchange", "show"]);
+    assert_eq!(text(&offered, "authority_offered_to"), next);
+    let other = localnet.error(bob, &["admin", "accept-authority"]);
+    assert!(other.contains("NotAuthorized"), "{other}");
+    assert!(other.contains(next), "{other}");
+    let nobody = "11111111111111111111111111111111";
+    localnet.json(bob, &["admin", "offer-authority", nobody]);
+    let withdrawn = localnet.json(bob, &["exchange", "show"]);
+    assert!(withdrawn["authority_offered_to"].is_null(), "{withdrawn}");
 }
 
 fn usdc(value: &Value, field: &str) -> f64 {

@@ -14,7 +14,7 @@ use serde::Serialize;
 use solana_signer::Signer;
 
 use crate::markets::{self, state_of, ListedMarket};
-use crate::output::{pairs, table};
+use crate::output::{pairs, table, time};
 use crate::session::Session;
 use crate::setup::market_parameters;
 use crate::traders::send;
@@ -90,6 +90,8 @@ struct MarketShown {
     market: String,
     mark_account: String,
     state: &'static str,
+    /// End of the time for which the guardian has set it reduce-only, Unix seconds.
+    reduce_only_until: Option<i64>,
     index: Option<String>,
     index_age_seconds: Option<i64>,
     mark: Option<String>,
@@ -118,6 +120,7 @@ fn shown(market: &ListedMarket, now: i64) -> MarketShown {
         market: market.address.to_string(),
         mark_account: solana_pubkey::Pubkey::from(header.mark_account).to_string(),
         state: state_of(header, now),
+        reduce_only_until: (header.guardian_until > now).then_some(header.guardian_until),
         index: price(prices.index),
         index_age_seconds: (prices.index != 0).then(|| now.saturating_sub(prices.index_time)),
         mark: price(prices.mark),
@@ -195,12 +198,18 @@ fn text(shown: &MarketShown) -> String {
     let age = shown
         .index_age_seconds
         .map_or(String::new(), |age| format!(" ({age} s old)"));
+    let guarded = match shown.reduce_only_until {
+        Some(until) if shown.state == "reduce-only" => {
+            format!(", by the guardian until {} UTC", time(until))
+        }
+        _ => String::new(),
+    };
     let state = pairs([
         ("market", shown.symbol.clone()),
         ("address", shown.market.clone()),
         ("mark account", shown.mark_account.clone()),
         ("price accounts", shown.price_accounts.join(", ")),
-        ("state", shown.state.to_owned()),
+        ("state", format!("{}{guarded}", shown.state)),
         ("index", format!("{}{age}", or_dash(&shown.index))),
         ("mark", or_dash(&shown.mark)),
         ("last trade", or_dash(&shown.last_trade)),

@@ -1,9 +1,11 @@
 //! `plimsoll admin`: changes of the exchange and its markets, authority, guardian, wind-up (spec §11).
 
+mod checks;
 mod show;
 
 use anyhow::{bail, ensure, Context, Result};
 use clap::{Args, Subcommand};
+use plimsoll_client::engine::governance::GUARD_SECONDS_MAX;
 use plimsoll_client::engine::state::PendingChange;
 use plimsoll_client::{instructions, ChangeArgs};
 use serde::Serialize;
@@ -12,6 +14,7 @@ use solana_keypair::Keypair;
 use solana_pubkey::Pubkey;
 use solana_signer::Signer;
 
+use self::checks::Role;
 use crate::keys;
 use crate::markets::{self, ListedMarket};
 use crate::output::time;
@@ -62,8 +65,9 @@ pub(crate) struct ChangeNumber {
 pub(crate) struct GuardArgs {
     /// Symbol or address
     market: String,
-    /// How long
-    #[arg(long, default_value_t = 3_600, value_name = "SECONDS")]
+    /// How long, a day at most
+    #[arg(long, default_value_t = 3_600, value_name = "SECONDS",
+        value_parser = clap::value_parser!(u32).range(1..=i64::from(GUARD_SECONDS_MAX)))]
     seconds: u32,
     /// Open it again now; the authority may as well
     #[arg(long, conflicts_with = "seconds")]
@@ -119,15 +123,17 @@ pub(crate) async fn run(session: &Session, command: AdminCommand) -> Result<()> 
     }
 }
 
-/// The key that acts for `role`: on a localnet the published one where that is it, else the signer's.
-fn signer_for(session: &Session, role: &[u8; 32]) -> Result<Keypair> {
+/// The key that acts in one of the roles: on a localnet the published one where it holds one, else the signer's.
+fn signer_for(session: &Session, roles: &[Role]) -> Result<Keypair> {
     if session.config.published_keys {
         let published = keys::localnet_authority()?;
-        if published.pubkey().to_bytes() == *role {
+        if checks::holds(&published.pubkey(), roles) {
             return Ok(published);
         }
     }
-    session.signer()
+    let signer = session.signer()?;
+    checks::authorized(&signer.pubkey(), roles)?;
+    Ok(signer)
 }
 
 /// One transaction, and one sentence about it.
@@ -160,13 +166,15 @@ async fn pending(session: &Session, id: u64) -> Result<PendingChange> {
         .connection
         .pending_change(&address)
         .await
-        .with_context(|| format!("no change {id} is queued: `plimsoll admin show` lists them"))
+        .with_context(|| {
+            format!("change {id} cannot be read; `plimsoll admin show` lists what is queued")
+        })
 }
 
 async fn queue(session: &Session, command: QueueCommand) -> Result<()> {
     let addresses = session.addresses()?;
     let exchange = session.connection.exchange(&addresses.exchange).await?;
-    let signer = signer_for(session, &exchange.authority)?;
+    let signer = signer_for(session, &[("authority", exchange.authority)])?;
     let (change, target) = match command {
         QueueCommand::Market { market } => {
             let found = markets::find(session, &market).await?;
@@ -182,9 +190,11 @@ async fn queue(session: &Session, command: QueueCommand) -> Result<()> {
                 parse_percent(&keeper_pool)?,
                 parse_percent(&treasury)?,
             ];
+            checks::fee_split(&shares_ppm)?;
             (ChangeArgs::FeeSplit { shares_ppm }, None)
         }
         QueueCommand::Timelocks { slow, tightening } => {
+            checks::timelocks(slow, tightening)?;
             (ChangeArgs::Timelocks { slow, tightening }, None)
         }
         QueueCommand::Guardian { guardian } => (ChangeArgs::Guardian { guardian }, None),
@@ -242,7 +252,7 @@ async fn cancel(session: &Session, id: u64) -> Result<()> {
     let addresses = session.addresses()?;
     let change = pending(session, id).await?;
     let exchange = session.connection.exchange(&addresses.exchange).await?;
-    let signer = signer_for(session, &exchange.authority)?;
+    let signer = signer_for(session, &[("authority", exchange.authority)])?;
     let instruction = instructions::cancel_change(&addresses, signer.pubkey(), &change);
     let did = format!("Change {id} is taken back.");
     act(session, "taking a change back", instruction, &signer, did).await
@@ -251,7 +261,7 @@ async fn cancel(session: &Session, id: u64) -> Result<()> {
 async fn offer(session: &Session, next: Pubkey) -> Result<()> {
     let addresses = session.addresses()?;
     let exchange = session.connection.exchange(&addresses.exchange).await?;
-    let signer = signer_for(session, &exchange.authority)?;
+    let signer = signer_for(session, &[("authority", exchange.authority)])?;
     let instruction = instructions::offer_authority(&addresses, signer.pubkey(), next);
     let did = if next == Pubkey::default() {
         "The offer is withdrawn.".to_owned()
@@ -266,8 +276,11 @@ async fn offer(session: &Session, next: Pubkey) -> Result<()> {
 }
 
 async fn accept(session: &Session) -> Result<()> {
+    let addresses = session.addresses()?;
+    let exchange = session.connection.exchange(&addresses.exchange).await?;
     let signer = session.signer()?;
-    let instruction = instructions::accept_authority(&session.addresses()?, signer.pubkey());
+    checks::offered(&signer.pubkey(), &exchange.pending_authority)?;
+    let instruction = instructions::accept_authority(&addresses, signer.pubkey());
     let did = format!("{} is the authority.", signer.pubkey());
     act(
         session,
@@ -282,7 +295,11 @@ async fn accept(session: &Session) -> Result<()> {
 async fn guard(session: &Session, args: &GuardArgs) -> Result<()> {
     let addresses = session.addresses()?;
     let exchange = session.connection.exchange(&addresses.exchange).await?;
-    let signer = signer_for(session, &exchange.guardian)?;
+    let mut roles = vec![("guardian", exchange.guardian)];
+    if args.lift {
+        roles.push(("authority", exchange.authority));
+    }
+    let signer = signer_for(session, &roles)?;
     let market = markets::find(session, &args.market).await?;
     let (key, symbol) = (signer.pubkey(), market.symbol());
     let (instruction, did) = if args.lift {
@@ -291,6 +308,8 @@ async fn guard(session: &Session, args: &GuardArgs) -> Result<()> {
             format!("{symbol} is open again."),
         )
     } else {
+        let now = session.connection.chain_time().await?;
+        checks::guard(&market.header, &symbol, now)?;
         (
             instructions::guard_market(&addresses, key, market.address, args.seconds),
             format!(
@@ -305,6 +324,8 @@ async fn guard(session: &Session, args: &GuardArgs) -> Result<()> {
 async fn wind_up(session: &Session, name: &str) -> Result<()> {
     let market = markets::find(session, name).await?;
     let symbol = market.symbol();
+    let now = session.connection.chain_time().await?;
+    checks::wind_up(&market.header, &symbol, now)?;
     session
         .output
         .confirm(&format!("Close every position of {symbol} for ever?"))?;

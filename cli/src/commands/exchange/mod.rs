@@ -43,6 +43,8 @@ struct ExchangeShown {
     exchange: String,
     collateral_mint: String,
     authority: String,
+    /// To whom the authority is offered.
+    authority_offered_to: Option<String>,
     guardian: String,
     treasury: String,
     default_fund: String,
@@ -111,6 +113,8 @@ fn shown(
         exchange: address.to_string(),
         collateral_mint: key(&exchange.collateral_mint),
         authority: key(&exchange.authority),
+        authority_offered_to: (exchange.pending_authority != [0; 32])
+            .then(|| key(&exchange.pending_authority)),
         guardian: key(&exchange.guardian),
         treasury: key(&exchange.treasury),
         default_fund: key(&exchange.default_fund),
@@ -133,12 +137,14 @@ fn shown(
 }
 
 fn text(shown: &ExchangeShown) -> String {
+    let offered = shown.authority_offered_to.as_ref();
+    let offered = offered.map_or(String::new(), |next| format!(", offered to {next}"));
     pairs([
         ("cluster", format!("{} at {}", shown.cluster, shown.url)),
         ("program", shown.program.clone()),
         ("exchange", shown.exchange.clone()),
         ("collateral mint", shown.collateral_mint.clone()),
-        ("authority", shown.authority.clone()),
+        ("authority", format!("{}{offered}", shown.authority)),
         ("guardian", shown.guardian.clone()),
         ("treasury account", shown.treasury.clone()),
         (
