@@ -467,11 +467,15 @@ fn an_underwriter_opens_a_vault_and_offers_a_line() {
         "--drawn-rate",
         "12%",
     ];
+    let none = localnet.error(&ann, &["--yes", "credit", "line", "accept", &account]);
+    assert!(none.contains("none is offered to it"), "{none}");
     let offered = localnet.json(&uma, &[&offer[..], &terms].concat());
     let line = text(&offered, "line").to_owned();
-    localnet.json(&ann, &["credit", "line", "accept", &line]);
+    let accepted = localnet.json(&ann, &["credit", "line", "accept", &account]);
+    assert_eq!(text(&accepted, "line"), line);
     let early = localnet.error(&ann, &["--yes", "credit", "line", "activate", &line]);
     assert!(early.contains("LineNotActive"), "{early}");
+    assert!(early.contains("may be activated from"), "{early}");
     let shown = localnet.json(&ann, &["credit", "line", "show", &account]);
     assert_eq!(
         (text(&shown, "state"), text(&shown["terms"], "drawn_rate")),
@@ -490,6 +494,7 @@ fn an_underwriter_opens_a_vault_and_offers_a_line() {
     let due = ["--yes", "credit", "vault", "pay", "--vault", &underwriter];
     let due = localnet.error(&uma, &due);
     assert!(due.contains("RedemptionNotDue"), "{due}");
+    assert!(due.contains("may be paid from"), "{due}");
 }
 
 #[test]

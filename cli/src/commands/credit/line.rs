@@ -151,6 +151,12 @@ async fn accept(session: &Session, args: &LineArgs) -> Result<()> {
 async fn activate(session: &Session, args: &LineArgs) -> Result<()> {
     let desk = Desk::new(session)?;
     let (address, line) = desk.line(session, args).await?;
+    let now = session.connection.chain_time().await?;
+    ensure!(
+        line_state(&line) != "accepted" || now >= line.active_from,
+        "LineNotActive: line {address} may be activated from {} UTC on",
+        time(line.active_from)
+    );
     let (margin_account, account) = borrower(session, &line).await?;
     let loan = LoanAccounts {
         addresses: &desk.addresses,

@@ -1,6 +1,7 @@
 //! `plimsoll credit`: vaults, lines, and the loans on them (spec §10).
 
 mod line;
+mod listed;
 mod loan;
 mod terms;
 mod underwriter;
@@ -78,7 +79,7 @@ pub(crate) struct VaultArgs {
 /// Which line.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct LineArgs {
-    /// Line, or the margin account that it is attached to, or that account's owner
+    /// Line, or the margin account that it is attached or offered to, or that account's owner
     #[arg(value_name = "LINE")]
     line: Pubkey,
     /// Number of the owner's sub-account, if an owner is named
@@ -144,7 +145,7 @@ impl Desk {
         })?;
         let address = Pubkey::from(margin.credit_line);
         if address == Pubkey::default() {
-            return Err(anyhow!("margin account {account} has no line"));
+            return listed::only_offer(session, self, &account).await;
         }
         let line = session.connection.credit_line(&address).await?;
         Ok((address, line))

@@ -2,26 +2,19 @@
 //! and what a fall of every mark would cost.
 
 use anyhow::{ensure, Context, Result};
-use plimsoll_client::accounts;
 use plimsoll_client::engine::credit::vault::{bid, face, free_cash, worth};
 use plimsoll_client::engine::math::{mul_ppm_floor, seconds_since, wide, PPM};
 use plimsoll_client::engine::state::{CreditLine, CreditVault, LineSlot};
 use plimsoll_client::underwriting::{stressed, Stressed};
 use serde::Serialize;
-use solana_account_decoder_client_types::{UiAccount, UiAccountEncoding};
-use solana_client::rpc_config::{RpcAccountInfoConfig, RpcProgramAccountsConfig};
-use solana_client::rpc_filter::{Memcmp, RpcFilterType};
 use solana_pubkey::Pubkey;
 
 use super::vault::ShowArgs;
-use super::Desk;
+use super::{listed, Desk};
 use crate::commands::account::line_state;
 use crate::output::{pairs, table};
 use crate::session::Session;
 use crate::units::{parse_percent, percent, usd, usd_unsigned};
-
-/// Offset of a line's vault, after the discriminator.
-const LINE_VAULT_AT: usize = 8 + std::mem::offset_of!(CreditLine, vault);
 
 /// Shares whose value is shown.
 const SHARES_SHOWN: u64 = 1_000_000_000;
@@ -93,7 +86,7 @@ pub(super) async fn show(session: &Session, args: &ShowArgs) -> Result<()> {
     let now = session.connection.chain_time().await?;
     let marks = PPM.saturating_sub(fall);
     let mut lines = Vec::new();
-    for (line_address, line) in lines_of(session, &desk, &address).await? {
+    for (line_address, line) in listed::of_vault(session, &desk, &address).await? {
         lines.push(Read {
             address: line_address,
             stressed: after_fall(session, (&line_address, &line), marks, now).await,
@@ -103,40 +96,6 @@ pub(super) async fn show(session: &Session, args: &ShowArgs) -> Result<()> {
     lines.sort_by_key(|read| (std::cmp::Reverse(read.line.drawn), read.line.slot));
     let shown = shown(&address, &vault, &lines, fall, now)?;
     session.output.result(&shown, || text(&shown))
-}
-
-/// The lines of a vault that are open, by one request for them.
-async fn lines_of(
-    session: &Session,
-    desk: &Desk,
-    vault: &Pubkey,
-) -> Result<Vec<(Pubkey, CreditLine)>> {
-    let of_vault = Memcmp::new_base58_encoded(LINE_VAULT_AT, vault.as_ref());
-    let config = RpcProgramAccountsConfig {
-        filters: Some(vec![RpcFilterType::Memcmp(of_vault)]),
-        account_config: RpcAccountInfoConfig {
-            encoding: Some(UiAccountEncoding::Base64),
-            ..RpcAccountInfoConfig::default()
-        },
-        with_context: None,
-        sort_results: None,
-    };
-    let all: Vec<(Pubkey, UiAccount)> = session
-        .connection
-        .rpc()
-        .get_program_ui_accounts_with_config(&desk.addresses.program, config)
-        .await
-        .with_context(|| {
-            format!(
-                "{} does not list lines: --url names another node",
-                session.url
-            )
-        })?;
-    let lines = all.into_iter().filter_map(|(address, account)| {
-        let line = accounts::credit_line(&account.data.decode()?).ok()?;
-        (line_state(&line) != "closed").then_some((address, line))
-    });
-    Ok(lines.collect())
 }
 
 async fn after_fall(

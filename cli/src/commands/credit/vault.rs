@@ -5,12 +5,15 @@ use clap::{Args, Subcommand};
 use plimsoll_client::accounts;
 use plimsoll_client::addresses;
 use plimsoll_client::engine::state::{CreditVault, VaultStake};
+use plimsoll_client::engine::EngineError;
+use plimsoll_client::rpc::RpcError;
 use solana_account_decoder_client_types::{UiAccount, UiAccountEncoding};
 use solana_client::rpc_config::{RpcAccountInfoConfig, RpcProgramAccountsConfig};
 use solana_client::rpc_filter::{Memcmp, RpcFilterType};
 use solana_pubkey::Pubkey;
 
 use super::{found, pick, underwriter, Desk, Done, VaultArgs};
+use crate::output::time;
 use crate::session::Session;
 use crate::units::{parse_usd, usd_unsigned};
 
@@ -62,7 +65,7 @@ pub(crate) struct BuyArgs {
 pub(crate) struct RedeemArgs {
     #[command(flatten)]
     vault: VaultArgs,
-    /// Number of shares, or `all`
+    /// Number of shares, or `all`; `credit vault show` says what a billion of them are worth
     #[arg(required_unless_present = "cancel")]
     shares: Option<String>,
     /// Take the waiting request back
@@ -175,9 +178,13 @@ async fn buy(session: &Session, args: &BuyArgs) -> Result<()> {
     .print(session, &signature)
 }
 
-async fn stake_of(session: &Session, desk: &Desk, vault: &Pubkey) -> Result<VaultStake> {
-    let provider = desk.signer();
-    let address = addresses::vault_stake(&desk.addresses.program, vault, &provider);
+async fn stake_of(
+    session: &Session,
+    desk: &Desk,
+    vault: &Pubkey,
+    provider: &Pubkey,
+) -> Result<VaultStake> {
+    let address = addresses::vault_stake(&desk.addresses.program, vault, provider);
     let stake = session.connection.vault_stake(&address).await;
     stake.with_context(|| format!("{provider} owns no share of vault {vault}"))
 }
@@ -185,8 +192,8 @@ async fn stake_of(session: &Session, desk: &Desk, vault: &Pubkey) -> Result<Vaul
 async fn redeem(session: &Session, args: &RedeemArgs) -> Result<()> {
     let desk = Desk::new(session)?;
     let (address, vault) = desk.vault(session, &args.vault).await?;
-    let stake = stake_of(session, &desk, &address).await?;
     let provider = desk.signer();
+    let stake = stake_of(session, &desk, &address, &provider).await?;
     let accounts = desk.accounts(&vault);
     if args.cancel {
         let instruction = accounts.cancel_redemption(provider);
@@ -276,6 +283,15 @@ async fn pay(session: &Session, args: &PayArgs) -> Result<()> {
         Some(provider) => provider,
         None => first_in_queue(session, &desk, &address, &vault).await?,
     };
+    let now = session.connection.chain_time().await?;
+    let stake = stake_of(session, &desk, &address, &provider).await?;
+    let notice = i64::from(vault.redemption_notice_seconds);
+    let due = stake.requested_at.saturating_add(notice);
+    ensure!(
+        stake.ticket != vault.head_ticket || stake.queued_shares == 0 || now >= due,
+        "RedemptionNotDue: the first redemption, of {provider}, may be paid from {} UTC on",
+        time(due)
+    );
     let destination = desk.wallet(&provider);
     let mut instruction = desk.accounts(&vault).pay_redemption(&provider, destination);
     // The provider's own signature accepts less than the request's value before the second notice.
@@ -286,7 +302,16 @@ async fn pay(session: &Session, args: &PayArgs) -> Result<()> {
     }
     let question = format!("Pay the redemption of {provider} out of vault {address}?");
     let doing = "paying the redemption";
-    let (signature, events) = desk.step(session, doing, &question, instruction).await?;
+    let stepped = desk.step(session, doing, &question, instruction).await;
+    let (signature, events) = stepped.map_err(|error| {
+        if now < due || !is_not_due(&error) {
+            return error;
+        }
+        error.context(format!(
+            "it is worth less than when it was requested: until {} UTC only {provider} may take that",
+            time(due.saturating_add(notice))
+        ))
+    })?;
     let paid = found(&events, &signature, pick!(RedemptionPaid))?;
     Done::new(format!(
         "{} USDC paid to {provider} for {} shares; {} still wait.",
@@ -301,6 +326,11 @@ async fn pay(session: &Session, args: &PayArgs) -> Result<()> {
     .with("shares_left", paid.shares_left)
     .balances(&paid.balances)
     .print(session, &signature)
+}
+
+fn is_not_due(error: &anyhow::Error) -> bool {
+    let refused = error.downcast_ref::<RpcError>();
+    refused.and_then(RpcError::engine_error) == Some(EngineError::RedemptionNotDue)
 }
 
 async fn release(session: &Session, args: &ReleaseArgs) -> Result<()> {
