@@ -98,7 +98,7 @@ fn a_file_full_of_mistakes_names_each_of_them() {
         "sources.pulse_ms is under 50",
         "http.listen: here is no address",
         "prices.source: `ftx` is none of",
-        "prices.endpoint: `hermes` begins neither",
+        "prices.endpoint begins neither",
         "prices.silent_seconds is 0",
         "prices.shard is over 65535",
         "prices.post needs the source hermes",
