@@ -49,6 +49,7 @@ pub enum Kind {
     RemoveExpired,
     ReleaseSeat,
     SyncSeat,
+    // Of an underwriter's desk, which decides them; never by anyone.
     ExtendCall,
     GiveConsent,
     BuyJunior,

@@ -1,5 +1,6 @@
 //! The keeper: watches the chain and submits what the venue needs done. Every step it sends is permissionless
-//! and a no-op when already done, so two keepers are safe together and a restart needs no state.
+//! and a no-op when already done, so two keepers are safe together and a restart needs no state; an underwriter's
+//! desk ([`underwriter`]) is apart from this: it signs with a key of its own and counts its deeds in the ledger.
 //!
 //! [`sources`] → [`mirror`] → [`decide`] → [`plan`] → [`execute`]. Deciding is pure; the executor alone signs and sends.
 

@@ -104,8 +104,41 @@ pub fn exposed(_: &Path) -> Option<String> {
 
 #[cfg(all(test, unix))]
 mod tests {
-    use super::exposed;
+    use super::{exposed, read};
+    use crate::config::{KeeperConfig, UnderwriterConfig};
+    use solana_keypair::Keypair;
+    use solana_signer::Signer as _;
     use std::os::unix::fs::PermissionsExt as _;
+
+    /// Two files with one key: their names say nothing.
+    #[test]
+    fn a_copy_of_the_paying_key_signs_for_no_underwriter() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let named = |name: &str, key: &Keypair| {
+            let path = folder.path().join(name);
+            let bytes = serde_json::to_string(&key.to_bytes().to_vec()).expect("a key");
+            std::fs::write(&path, bytes).expect("written");
+            path
+        };
+        let (payer, other) = (Keypair::new(), Keypair::new());
+        let desk = |keypair| UnderwriterConfig {
+            keypair,
+            ..UnderwriterConfig::default()
+        };
+        let mut config = KeeperConfig {
+            keypair: named("payer.json", &payer),
+            underwriter: Some(desk(named("copy.json", &payer))),
+            ..KeeperConfig::default()
+        };
+        let error = read(&config).expect_err("one key for two");
+        assert!(error.to_string().contains("a key of its own"), "{error}");
+        config.underwriter = Some(desk(named("other.json", &other)));
+        let secrets = read(&config).expect("two keys");
+        assert_eq!(
+            secrets.underwriter.map(|key| key.pubkey()),
+            Some(other.pubkey())
+        );
+    }
 
     #[test]
     fn a_key_that_others_may_read_is_told_of() {

@@ -188,3 +188,17 @@ fn the_environment_outranks_the_file() {
     assert_eq!(config.endpoints.len(), 1);
     assert_eq!(config.http.listen, "127.0.0.1:0");
 }
+
+#[test]
+fn a_desks_key_is_never_the_paying_key() {
+    let (_, mistakes) =
+        parse("keypair = 'a.json'\n[underwriter]\nkeypair = 'a.json'\ntoken_account = 'x'\n");
+    for name in [
+        "underwriter.keypair is the paying key's",
+        "underwriter.policy is not named",
+        "underwriter.token_account: `x` is no public key",
+    ] {
+        let found = mistakes.iter().filter(|mistake| mistake.starts_with(name));
+        assert_eq!(found.count(), 1, "{name}: {mistakes:#?}");
+    }
+}

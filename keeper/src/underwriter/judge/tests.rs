@@ -125,10 +125,11 @@ fn an_extension_is_given_with_every_condition_at_its_bound() {
 #[test]
 fn no_extension_beyond_any_of_the_bounds() {
     type Change = fn(&mut LineFacts);
-    let beyond: [(&str, Change); 12] = [
+    let beyond: [(&str, Change); 13] = [
         ("too early", |f| f.line.call_deadline += 1),
         ("over", |f| f.line.call_deadline = NOW),
         ("one atom more drawn", |f| f.line.drawn += 1),
+        ("a limit of one atom less", |f| f.line.limit -= 1),
         ("not recovered", |f| {
             f.line.call_opened_at -= 1;
             f.line.call_seconds += 1;
@@ -463,6 +464,12 @@ fn a_stop_takes_consents_and_offers_back_at_its_bounds() {
     let made = consented(&none, short);
     assert_eq!(rules(&made), ["stop.withdraw_consents"]);
     assert_eq!(made[0].deed.amount(), 0);
+    // Nothing new is given either.
+    let nothing = consented(&none, |s| {
+        short(s);
+        s.vaults[0].lines[0].line.consent = 0;
+    });
+    assert!(nothing.is_empty(), "{nothing:?}");
     let lent = consented(&none, |s| s.vaults[0].vault.drawn = 6_000_000);
     assert_eq!(rules(&lent), ["stop.withdraw_consents"]);
     assert!(
