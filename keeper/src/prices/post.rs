@@ -5,8 +5,8 @@
 //! The push oracle's accounts are used, not accounts of the keeper's own: their addresses follow from the feed, no
 //! further key signs, an older price never overwrites a newer one, and several keepers share them.
 //!
-//! Formats of Pyth's and Wormhole's programs as their public sources and interface files give them; the programs
-//! themselves are not in this repository's tests.
+//! Formats of Pyth's and Wormhole's programs as their public sources and interface files give them. The programs are
+//! not in this repository; a test that is given their bytecode posts on it.
 
 mod push_oracle;
 mod wormhole;

@@ -1,5 +1,7 @@
 use plimsoll_testkit::{MarketSpec, World};
 
+mod programs;
+
 use super::*;
 use crate::mirror::{AccountUpdate, RawAccount, Snapshot, Sync};
 use crate::prices::accumulator::tests::{message, signed};
@@ -18,21 +20,26 @@ fn world() -> World {
     world
 }
 
+/// The program's accounts.
+fn snapshot(world: &World) -> Snapshot {
+    let accounts = world.svm.get_program_accounts(&world.addresses.program);
+    let accounts = accounts.into_iter().map(|(address, account)| {
+        let (owner, data) = (account.owner, account.data);
+        (address, RawAccount { owner, data })
+    });
+    Snapshot {
+        slot: world.slot(),
+        accounts: accounts.collect(),
+    }
+}
+
 fn mirror(world: &World, more: &[Pubkey]) -> Mirror {
     let feed = world.feed(MARKET, 0);
     let statement = Statement::of(&PAYER, &world.market_address(MARKET)).address;
     let mut mirror = Mirror::new(world.addresses, [feed, statement]);
     let raw = |owner, data| RawAccount { owner, data };
     let slot = world.slot();
-    let accounts = world.svm.get_program_accounts(&world.addresses.program);
-    let accounts = accounts
-        .into_iter()
-        .map(|(address, account)| (address, raw(account.owner, account.data)));
-    let snapshot = Snapshot {
-        slot,
-        accounts: accounts.collect(),
-    };
-    mirror.sync(&snapshot, Sync::Forward);
+    mirror.sync(&snapshot(world), Sync::Forward);
     for address in more.iter().copied().chain([feed]) {
         mirror.apply(&AccountUpdate {
             address,

@@ -11,8 +11,9 @@ pub const WORMHOLE: Pubkey = Pubkey::from_str_const("HDwcJBJXjL9FpJ7UBsYBtaDjsBU
 
 /// Discriminator, status, write authority, version and length come before the VAA.
 pub const VAA_START: usize = 8 + 1 + 32 + 1 + 4;
-/// Bytes that one instruction writes: as many as fit beside the account's creation.
-pub const CHUNK: usize = 700;
+/// Bytes that one instruction writes: as many as fit beside the account's creation and the end of one that was left
+/// over.
+pub const CHUNK: usize = 768;
 /// Lamports that make an account's byte free of rent, by the cluster's default. What is paid comes back with the
 /// account's end.
 const LAMPORTS_A_BYTE: u64 = 6_960;
