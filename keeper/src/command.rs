@@ -14,7 +14,7 @@ use crate::logs::{self, LogForm};
 use crate::top::Top;
 use crate::underwriter::command::DeskCommand;
 use crate::underwriter::{self, Policy};
-use crate::{ledger, process, secrets};
+use crate::{ledger, prices, process, secrets};
 
 /// Columns and rows of `top --once`.
 const PRINTED: (u16, u16) = (100, 30);
@@ -125,6 +125,7 @@ async fn carry_out(path: &Path, command: &Command, json: bool) -> Result<()> {
         Command::Top(args) => top(&config, args).await,
         Command::CheckConfig => {
             let secrets = secrets::read(&config)?;
+            prices::setup::check(&config.prices)?;
             println!("{}: no mistakes", path.display());
             println!("paying key: {}", secrets.payer_address());
             let webhook = secrets.webhook.as_ref().map_or("none", |_| "named");

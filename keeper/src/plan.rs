@@ -191,6 +191,10 @@ impl Plan {
         if std::mem::take(&mut entry.in_flight) {
             self.in_flight = self.in_flight.saturating_sub(1);
         }
+        // A sequence may have stopped half way: what stands there now is read before the next.
+        if report.key.kind.is_sequence() {
+            (entry.until_read, entry.landed_at) = (report.read, now);
+        }
         let wait = |failures: u32| {
             let doubled = limits.backoff_min.checked_shl(failures.saturating_sub(1));
             doubled.unwrap_or(Millis::MAX).min(limits.backoff_max)

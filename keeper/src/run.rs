@@ -269,6 +269,9 @@ impl Loop {
             return Ok(false);
         }
         parts.metrics.mirror(&parts.mirror, clock.slot);
+        if let Some(prices) = &parts.prices {
+            prices.measure();
+        }
         if !parts.mirror.is_filled() {
             return Ok(false);
         }

@@ -181,3 +181,27 @@ fn keys_that_are_no_longer_due_are_forgotten() {
     assert!(sent(&mut plan, Vec::new(), 20_000).is_empty());
     assert_eq!(plan.keys(), 0);
 }
+
+/// What it wrote before it stopped decides how the next begins, however it ended.
+#[test]
+fn a_sequence_that_stopped_half_way_waits_until_what_it_wrote_has_been_read() {
+    for outcome in [
+        Outcome::Expired,
+        Outcome::OutOfCompute,
+        Outcome::Permanent(String::new()),
+    ] {
+        let mut plan = Plan::new(LIMITS);
+        let mut post = action(1, 9, 1);
+        post.key.kind = Kind::PostPrice;
+        let select = |plan: &mut Plan, now, read| {
+            let (chosen, _) = plan.select(vec![post.clone()], now, read, |_| 5_000);
+            chosen.len()
+        };
+        assert_eq!(select(&mut plan, 0, 0), 1);
+        let mut stopped = report(1, 1, outcome);
+        (stopped.key, stopped.read) = (post.key, 5);
+        plan.report(&stopped, 10);
+        assert_eq!(select(&mut plan, 5_000, 4), 0);
+        assert_eq!(select(&mut plan, 5_000, 5), 1);
+    }
+}

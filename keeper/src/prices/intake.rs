@@ -49,9 +49,9 @@ impl Prices {
         Some((self.source.take()?, self.board.clone()))
     }
 
-    /// The board.
-    pub const fn board(&self) -> &Board {
-        &self.board
+    /// Sets the figures of the prices' ages.
+    pub fn measure(&self) {
+        self.board.measure(unix_now());
     }
 
     /// An account came by.
@@ -75,7 +75,6 @@ impl Prices {
         let any = !taken.is_empty();
         self.latest
             .extend(taken.into_iter().map(|seen| (seen.feed_id, seen)));
-        self.board.measure(unix_now());
         any
     }
 

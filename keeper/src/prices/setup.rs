@@ -71,8 +71,8 @@ impl Setting<'_> {
         let board = Board::new(feeds.iter().copied(), self.figures.clone());
         let posting = self.config.post.then(|| self.posting(&feeds));
         let source: Box<dyn PriceSource> = match self.config.source.as_str() {
-            "hermes" => Box::new(self.hermes()?),
-            "tape" => Box::new(self.tape()?),
+            "hermes" => Box::new(hermes(self.config)?),
+            "tape" => Box::new(tape(self.config)?),
             _ => {
                 let (send, accounts) = mpsc::channel(ACCOUNTS_MAX);
                 let addresses = self
@@ -90,19 +90,6 @@ impl Setting<'_> {
             "prices"
         );
         Ok(Prices::new(board, source, posting))
-    }
-
-    fn hermes(&self) -> Result<Hermes> {
-        let key = ApiKey::from_environment()?;
-        let mut config = HermesConfig::new(self.config.endpoint.clone(), key);
-        config.silent = Duration::from_secs(self.config.silent_seconds);
-        Hermes::new(config)
-    }
-
-    fn tape(&self) -> Result<Tape> {
-        let feeds = self.config.tapes.iter().map(tape_feed);
-        let speed = u32::try_from(self.config.tape_speed).context("prices.tape_speed")?;
-        Tape::new(feeds.collect::<Result<_>>()?, speed)
     }
 
     /// Only accounts that a market is configured with are written: others would move no index.
@@ -133,6 +120,31 @@ impl Setting<'_> {
             deviation_ppm: self.config.post_deviation_ppm,
         }
     }
+}
+
+/// What the configured source needs besides the configuration: a key, files.
+///
+/// # Errors
+/// In a sentence, what is missing.
+pub fn check(config: &PricesConfig) -> Result<()> {
+    match config.source.as_str() {
+        "hermes" => hermes(config).map(drop),
+        "tape" => tape(config).map(drop),
+        _ => Ok(()),
+    }
+}
+
+fn hermes(config: &PricesConfig) -> Result<Hermes> {
+    let key = ApiKey::from_environment()?;
+    let mut hermes = HermesConfig::new(config.endpoint.clone(), key);
+    hermes.silent = Duration::from_secs(config.silent_seconds);
+    Hermes::new(hermes)
+}
+
+fn tape(config: &PricesConfig) -> Result<Tape> {
+    let feeds = config.tapes.iter().map(tape_feed);
+    let speed = u32::try_from(config.tape_speed).context("prices.tape_speed")?;
+    Tape::new(feeds.collect::<Result<_>>()?, speed)
 }
 
 fn tape_feed(config: &TapeConfig) -> Result<TapeFeed> {

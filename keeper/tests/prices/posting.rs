@@ -169,3 +169,43 @@ fn a_post_that_fails_half_way_is_cleaned_up_by_the_next() {
         stage.posted()
     );
 }
+
+#[test]
+fn the_check_of_a_configuration_says_what_its_prices_lack() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    let key = serde_json::to_string(&payer().to_bytes().to_vec()).expect("a key");
+    std::fs::write(path("keeper.json"), key).expect("written");
+    let told = |prices: &str, key: Option<&str>| {
+        let market = "11111111111111111111111111111112";
+        let config = format!(
+            "keypair = '{}'\n[[endpoint]]\nrpc = 'http://127.0.0.1:1'\n\
+             [[market]]\naddress = '{market}'\nfeeds = ['{market}']\n[prices]\n{prices}\n",
+            path("keeper.json").display()
+        );
+        std::fs::write(path("keeper.toml"), config).expect("written");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_plimsoll-keeper"));
+        command
+            .arg("--config")
+            .arg(path("keeper.toml"))
+            .arg("check-config");
+        command.env_remove("PYTH_API_KEY").env("NO_COLOR", "1");
+        command.envs(key.map(|key| ("PYTH_API_KEY", key)));
+        let output = command.output().expect("an answer");
+        let all = [output.stdout, output.stderr].concat();
+        (
+            output.status.success(),
+            String::from_utf8(all).expect("text"),
+        )
+    };
+    assert!(told("source = 'hermes'", Some("secret")).0);
+    let (fine, text) = told("source = 'hermes'", None);
+    assert!(!fine && text.contains("set PYTH_API_KEY"), "{text}");
+    let feed = "ab".repeat(32);
+    let tape = format!("source = 'tape'\n[[prices.tape]]\nfeed = '{feed}'\nfile = 'nowhere.csv'");
+    let (fine, text) = told(&tape, None);
+    assert!(
+        !fine && text.contains("nowhere.csv cannot be opened"),
+        "{text}"
+    );
+}

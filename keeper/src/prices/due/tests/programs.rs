@@ -35,7 +35,7 @@ fn address(number: u8) -> [u8; 20] {
 }
 
 /// Signs an update with the first guardians in place of what stands there.
-fn sign(update: &mut Vec<u8>, signatures: u8) {
+fn sign(update: &mut [u8], signatures: u8) {
     const VAA: usize = 10;
     let first = VAA + 6;
     let body_at = first + 66 * usize::from(signatures);
