@@ -1,8 +1,11 @@
 //! `liquidator`: names accounts below maintenance; which leg, what price and how much is the program's.
 
+use plimsoll_engine::book::arena::{self, MarketRef};
+use plimsoll_engine::fund::FLAG_GAP_SECONDS;
 use plimsoll_engine::gate;
-use plimsoll_engine::liquidation::{orders_outlive, takeover_terms, Leg};
-use plimsoll_engine::math::PPM;
+use plimsoll_engine::liquidation::{orders_outlive, takeover_terms, zero_price, Leg, Standing};
+use plimsoll_engine::math::{seconds_since, PPM};
+use plimsoll_engine::state::NIL;
 use plimsoll_engine::EngineError;
 use solana_pubkey::Pubkey;
 
@@ -61,7 +64,9 @@ fn market_to_liquidate(looked: &Looked<'_>) -> Option<Pubkey> {
     let cancellable = legs.iter().find(|leg| has_cancellable(looked, leg));
     match legs.next() {
         // What has no lot to trade is closed as a remainder, what has nothing left is torn up.
-        Ok(leg) if cancellable.is_some() || (leg.matching && tradable(looked, leg)) => {
+        Ok(leg)
+            if cancellable.is_some() || (tradable(looked, leg) && does_something(looked, leg)) =>
+        {
             Some(Pubkey::from(leg.market))
         }
         Ok(_) => None,
@@ -74,7 +79,44 @@ fn tradable(looked: &Looked<'_>, leg: &Leg) -> bool {
     let lot = market.map_or(u64::MAX, |market| market.header.params.base_atoms_per_lot);
     let solvent = looked.assessed.risk.equity_with_credit();
     let lends = looked.assessed.standing() == Err(EngineError::CreditUsable);
-    leg.size() >= lot && (lends || solvent.is_ok_and(|equity| equity > 0))
+    leg.matching && leg.size() >= lot && (lends || solvent.is_ok_and(|equity| equity > 0))
+}
+
+/// Whether a step could change anything: once the walk of a takeover is open, only a fill, and now and then a look
+/// that keeps the walk from ending.
+fn does_something(looked: &Looked<'_>, leg: &Leg) -> bool {
+    let account = looked.account;
+    let seen = seconds_since(looked.scene.clock.now, account.flag_seen_at);
+    if account.takeover_started_at == 0 || seen > FLAG_GAP_SECONDS / 2 {
+        return true;
+    }
+    let Ok(standing) = looked.assessed.standing() else {
+        return true;
+    };
+    let market = looked.scene.mirror.market_ref(&leg.market);
+    market.is_some_and(|market| crosses(&market, leg, &standing).unwrap_or(true))
+}
+
+/// Whether the best order on the other side is as good as the leg's zero price.
+fn crosses(market: &MarketRef<'_>, leg: &Leg, standing: &Standing) -> Result<bool, EngineError> {
+    let header = market.header;
+    let tree = if leg.is_long() {
+        &header.bids
+    } else {
+        &header.asks
+    };
+    if tree.best == NIL {
+        return Ok(false);
+    }
+    let best = arena::order(market.blocks, tree.best)?.price;
+    let zero = zero_price(&header.params, leg, standing)?;
+    Ok(zero.is_some_and(|zero| {
+        if leg.is_long() {
+            best >= zero.limit.0
+        } else {
+            best <= zero.limit.0
+        }
+    }))
 }
 
 /// Ordinary orders in a book that lets them leave.

@@ -56,6 +56,30 @@ fn an_account_below_maintenance_is_liquidated_and_left_alone_once_it_is_healthy(
 }
 
 #[test]
+fn what_the_book_does_not_take_is_sent_again_when_it_does_or_before_the_walk_ends() {
+    let mut world = stage::two_sides();
+    world.move_index("AVAX", 18_600);
+    let due = |world: &_| kinds(&decided(world)).contains(&Kind::Liquidate);
+    // The first opens a takeover's walk; nothing follows while the book is empty, or bids too little.
+    assert!(due(&world));
+    act(&mut world);
+    assert_ne!(world.account("long").takeover_started_at, 0);
+    assert!(!due(&world));
+    world.trader("maker", 100_000_000_000, &["AVAX"]);
+    let low = world.place("maker", "AVAX", bid(15_000, 400_000));
+    low.expect("a bid");
+    assert!(!due(&world));
+    // An account that nobody has seen for a minute would begin its walk anew.
+    world.advance_fresh(31);
+    assert!(due(&world));
+    act(&mut world);
+    assert!(!due(&world));
+    let good = world.place("maker", "AVAX", bid(18_500, 400_000));
+    good.expect("a bid");
+    assert!(due(&world));
+}
+
+#[test]
 fn without_an_account_to_be_reimbursed_nothing_is_liquidated() {
     let mut world = stage::two_sides();
     world.move_index("AVAX", 18_600);

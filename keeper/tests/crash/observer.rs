@@ -7,8 +7,10 @@ use std::fmt;
 use plimsoll_client::accounts;
 use plimsoll_client::assess::{assess, Assessed};
 use plimsoll_client::MarketView;
-use plimsoll_engine::liquidation::{zero_price, Leg};
-use plimsoll_engine::state::{HaltPhase, MarginAccount, OrderSide};
+use plimsoll_engine::book::arena::MarketMut;
+use plimsoll_engine::liquidation::{reduce_in_book, BookStep, Leg, Standing};
+use plimsoll_engine::place::MatchPlan;
+use plimsoll_engine::state::{HaltPhase, MarginAccount};
 use plimsoll_engine::{EngineError, Env};
 use solana_pubkey::Pubkey;
 
@@ -20,8 +22,8 @@ pub type Seen = BTreeMap<Pubkey, Vec<u8>>;
 pub enum Need {
     /// A step that anyone may send would change it.
     Step,
-    /// Only somebody with cash can help: the book holds nothing that its zero price crosses, the walk of a takeover
-    /// is open, and it is not insolvent.
+    /// Only somebody with cash can help: the book holds nothing at its zero price or better, the walk of a takeover is
+    /// open, and it is not insolvent.
     Counterparty,
 }
 
@@ -108,7 +110,7 @@ impl Observer {
             let account = accounts::margin_account(data).ok()?;
             read(seen, &markets, address, &account, env).ok()
         });
-        let needs = accounts.map(|assessed| need(&markets, &assessed, env.now));
+        let needs = accounts.map(|assessed| need(&markets, &assessed, env));
         needs.filter(|need| *need == Some(Need::Step)).count()
     }
 
@@ -122,9 +124,7 @@ impl Observer {
                 continue;
             };
             match read(seen, &markets, address, &account, env) {
-                Ok(assessed) => {
-                    self.follow(&markets, &assessed, *address, (second, env.now), alive)
-                }
+                Ok(assessed) => self.follow(&markets, &assessed, *address, (second, env), alive),
                 Err(_) => self.findings.unread += 1,
             }
         }
@@ -135,10 +135,10 @@ impl Observer {
         markets: &BTreeMap<Pubkey, MarketView>,
         assessed: &Assessed,
         address: Pubkey,
-        (second, now): (i64, i64),
+        (second, env): (i64, &Env),
         alive: bool,
     ) {
-        let need = need(markets, assessed, now);
+        let need = need(markets, assessed, env);
         let ever = self.ever.entry(address).or_default();
         let called = assessed
             .credit
@@ -175,7 +175,7 @@ impl Observer {
             findings.left.push(Left {
                 account: address,
                 second,
-                face: format!("{:?} {:?}", stretch.face, assessed.standing()),
+                face: format!("{:?} {:?}", stretch.face, tried(markets, assessed, env)),
             });
         }
     }
@@ -233,7 +233,7 @@ fn face(assessed: &Assessed) -> Face {
 }
 
 /// What there is to do, where all indices are fresh and all markets open; `None`: the account may not be liquidated.
-fn need(markets: &BTreeMap<Pubkey, MarketView>, assessed: &Assessed, now: i64) -> Option<Need> {
+fn need(markets: &BTreeMap<Pubkey, MarketView>, assessed: &Assessed, env: &Env) -> Option<Need> {
     let mut held = assessed.legs.iter().zip(&assessed.states);
     let open = held.all(|(leg, state)| {
         leg.held.base == 0 || (state.fresh && state.phase == HaltPhase::Continuous)
@@ -251,34 +251,37 @@ fn need(markets: &BTreeMap<Pubkey, MarketView>, assessed: &Assessed, now: i64) -
         return Some(Need::Step);
     };
     let view = markets.get(&Pubkey::from(leg.market))?;
-    let zero = zero_price(&view.header.params, leg, &standing)
-        .ok()
-        .flatten();
-    let crosses = zero.is_some_and(|zero| crosses(view, leg, zero.limit.0, now));
-    let walks = assessed.account.takeover_started_at != 0;
-    Some(if crosses || !walks {
-        Need::Step
-    } else {
-        Need::Counterparty
-    })
+    let step = try_step(view, leg, &standing, env);
+    let opens = assessed.account.takeover_started_at == 0;
+    let does = step.is_ok_and(|step| {
+        step.filled_lots != 0 || step.trip.is_some() || (step.book_ended && opens)
+    });
+    Some(if does { Need::Step } else { Need::Counterparty })
 }
 
-/// Whether the book takes something of a leg at a limit or better.
-fn crosses(view: &MarketView, leg: &Leg, limit: u64, now: i64) -> bool {
-    let side = if leg.is_long() {
-        OrderSide::Bid
-    } else {
-        OrderSide::Ask
+/// The same, for who asks why an account was left.
+fn tried(
+    markets: &BTreeMap<Pubkey, MarketView>,
+    assessed: &Assessed,
+    env: &Env,
+) -> Result<(Standing, BookStep), EngineError> {
+    let (standing, leg) = (assessed.standing()?, assessed.legs.next()?);
+    let view = markets.get(&Pubkey::from(leg.market));
+    let view = view.ok_or(EngineError::WrongMarketAccounts)?;
+    Ok((standing, try_step(view, leg, &standing, env)?))
+}
+
+/// What reducing a leg in the book would do now.
+fn try_step(
+    view: &MarketView,
+    leg: &Leg,
+    standing: &Standing,
+    env: &Env,
+) -> Result<BookStep, EngineError> {
+    let mut copy = view.clone();
+    let mut market = MarketMut {
+        header: &mut copy.header,
+        blocks: &mut copy.blocks,
     };
-    let orders = view.orders(side);
-    let mut living = orders.iter().filter(|(_, order)| {
-        order.seat != leg.seat && (order.expires_at == 0 || order.expires_at > now)
-    });
-    living.any(|(_, order)| {
-        if leg.is_long() {
-            order.price >= limit
-        } else {
-            order.price <= limit
-        }
-    })
+    reduce_in_book(&mut market, leg, standing, env, &mut MatchPlan::default())
 }

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::path::Path;
 
 use plimsoll_keeper::ledger::{sol, Summary};
 
-use crate::keeper::report;
+use crate::keeper::{ledger_path, report};
 use crate::play::{Played, ALLOWED, LEDGERS};
 use crate::scenario::Scenario;
 
@@ -15,6 +16,7 @@ pub fn judge(scenario: &Scenario, played: &Played) -> Vec<String> {
     let ledgers = LEDGERS.map(|name| report(folder, name));
     let mut text = landed_table(&ledgers);
     text.push_str(&duplicates(&ledgers));
+    text.push_str(&done_twice(folder));
     text.push_str(&markets(scenario, played));
     text.push_str(&accounts(played));
     let _ = writeln!(std::io::stdout(), "{text}");
@@ -57,6 +59,23 @@ fn duplicates(ledgers: &[Vec<Summary>]) -> String {
         ));
     }
     text
+}
+
+/// What the first after its restart and the second both did within two slots of each other.
+fn done_twice(folder: &Path) -> String {
+    let [_, again, second] = LEDGERS.map(|name| ledger_path(folder, name));
+    let connection = rusqlite::Connection::open(second).expect("a ledger");
+    let attached = connection.execute("ATTACH ?1 AS other", [again.display().to_string()]);
+    attached.expect("another ledger");
+    let found = connection.query_row(
+        "SELECT count(*), coalesce(sum(own.lamports), 0) FROM actions own WHERE outcome = 'landed' AND EXISTS
+         (SELECT 1 FROM other.actions other WHERE other.outcome = 'landed' AND other.kind = own.kind
+          AND other.subject = own.subject AND abs(other.slot - own.slot) <= 2)",
+        [],
+        |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)),
+    );
+    let (count, lamports) = found.expect("an answer");
+    format!("  done by both{count:>20}{lamports:>14} lamports\n")
 }
 
 fn markets(scenario: &Scenario, played: &Played) -> String {
