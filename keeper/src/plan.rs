@@ -56,6 +56,8 @@ struct Entry {
     failures: u32,
     /// State of the action that landed last.
     landed: Option<u64>,
+    /// It waits because that landing moved nothing: for as long as the state is the same.
+    idle: bool,
     /// Since when it has been due without a break, and when that was last so.
     due_since: Millis,
     due_at: Millis,
@@ -146,7 +148,12 @@ impl Plan {
                 continue;
             }
             let unseen = entry.until_read > read && now < entry.landed_at + UNSEEN_MAX;
-            if now < entry.until || unseen {
+            let until = if entry.idle && entry.landed != Some(action.state) {
+                entry.landed_at + pause_of(key.kind)
+            } else {
+                entry.until
+            };
+            if now < until || unseen {
                 held.backed_off += 1;
                 continue;
             }
@@ -195,6 +202,7 @@ impl Plan {
         if report.key.kind.is_sequence() {
             (entry.until_read, entry.landed_at) = (report.read, now);
         }
+        entry.idle = false;
         let wait = |failures: u32| {
             let doubled = limits.backoff_min.checked_shl(failures.saturating_sub(1));
             doubled.unwrap_or(Millis::MAX).min(limits.backoff_max)
@@ -216,6 +224,7 @@ impl Plan {
                     wait(entry.failures)
                 };
                 entry.until = now + pause_of(report.key.kind).max(backoff);
+                entry.idle = entry.failures != 0;
             }
             Outcome::Expired | Outcome::Transient(_) | Outcome::OutOfCompute => {
                 // The same again, at once with another blockhash, another endpoint or another limit.

@@ -345,6 +345,7 @@ impl Loop {
                 let signature = executed.signature.unwrap_or_default();
                 info!(kind, %subject, %signature, slot = report.slot, elapsed_ms, "landed");
             }
+            Outcome::Simulated => info!(kind, %subject, elapsed_ms, "simulated"),
             Outcome::Permanent(_) => warn!(kind, %subject, outcome, detail, "not done"),
             _ => info!(kind, %subject, outcome, detail, elapsed_ms, "not done"),
         }

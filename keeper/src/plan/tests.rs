@@ -104,10 +104,33 @@ fn landing_without_progress_backs_off_and_progress_ends_it() {
     }
     // The first landing may have changed what is judged; from the second on it is known that none did.
     assert_eq!(tries[..5], [0, 100, 1_100, 3_100, 7_100]);
-    let resumed = tries.last().copied().expect("tries") + 8_000;
+    let resumed = tries.last().copied().expect("tries") + 200;
+    assert!(sent(&mut plan, vec![action(1, 9, 7)], resumed).is_empty());
     assert_eq!(sent(&mut plan, vec![action(1, 9, 8)], resumed), [1]);
     plan.report(&report(1, 8, Outcome::Landed), resumed);
     assert_eq!(sent(&mut plan, vec![action(1, 9, 9)], resumed + 100), [1]);
+}
+
+#[test]
+fn another_state_ends_no_wait_after_a_refusal_and_no_pause() {
+    let mut plan = Plan::new(LIMITS);
+    sent(&mut plan, vec![action(1, 9, 7)], 0);
+    plan.report(&report(1, 7, Outcome::Permanent("never".into())), 0);
+    assert!(sent(&mut plan, vec![action(1, 9, 8)], 999).is_empty());
+    let settle = |state| {
+        let mut settle = action(2, 9, state);
+        settle.key.kind = Kind::Settle;
+        settle
+    };
+    for state in [7, 7] {
+        let now = if plan.keys() == 1 { 0 } else { 60_000 };
+        assert_eq!(sent(&mut plan, vec![settle(state)], now), [2]);
+        let mut landed = report(2, state, Outcome::Landed);
+        landed.key.kind = Kind::Settle;
+        plan.report(&landed, now);
+    }
+    assert!(sent(&mut plan, vec![settle(8)], 119_999).is_empty());
+    assert_eq!(sent(&mut plan, vec![settle(8)], 120_000), [2]);
 }
 
 #[test]

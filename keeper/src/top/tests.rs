@@ -54,6 +54,7 @@ fn view() -> View {
             row("liquidate", "landed", 5, 25_000),
             row("liquidate", "lost_race", 2, 10_000),
             row("liquidate", "stale", 1, 5_000),
+            row("liquidate", "simulated", 7, 0),
             row("refresh_mark", "landed", 720, 3_600_000),
         ]),
     }

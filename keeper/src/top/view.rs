@@ -188,6 +188,8 @@ impl Tally {
         let field = match outcome {
             "landed" => &mut self.landed,
             "lost_race" => &mut self.lost,
+            // A dry run sent nothing.
+            "simulated" => return,
             _ => &mut self.failed,
         };
         *field = field.saturating_add(actions);
