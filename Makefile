@@ -53,8 +53,9 @@ bench-baseline: setup bench-program ## measure a new tests/compute_baseline.json
 bench-program: # always by the same compiler: the figures of two compilers cannot be compared
 	@env -u PLIMSOLL_PROGRAM_ID toolchain/sbf/build.sh plimsoll "$(BENCH)/plimsoll.so"
 
-bench-keeper: setup ## the keeper's box index beside a full rescan, 1,000,000 accounts: a table, and target/bench/keeper.json
+bench-keeper: setup ## the keeper's index beside a full rescan at 1,000,000 accounts; price to signature at 100,000; a storm. target/bench/keeper.json
 	cargo run --release --locked -p plimsoll-triggers --bin bench-keeper -- --out "$(BENCH)/keeper.json"
+	cargo bench --profile dev --config keeper/benches/optimised.toml --locked -p plimsoll-keeper --bench path -- --into "$(BENCH)/keeper.json"
 
 demo: setup ## the recorded evening of 10 October 2025 on a chain of its own, about four minutes, from the committed bytecode
 	$(CARGO_DEMO)

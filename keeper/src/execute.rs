@@ -63,6 +63,14 @@ pub struct Executed {
     pub elapsed: Duration,
 }
 
+/// A transaction that is ready to be sent.
+#[derive(Clone, Debug)]
+pub struct Signed {
+    pub transaction: VersionedTransaction,
+    /// Compute units that it asks for.
+    pub limit: u32,
+}
+
 /// Signs and sends for one operator.
 pub struct Executor {
     endpoints: Arc<Endpoints>,
@@ -92,6 +100,16 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex
         .lock()
         .unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// An action's instructions behind those of the compute budget, as they are sent.
+fn budgeted(limit: u32, price: u64, instructions: &[Instruction]) -> Vec<Instruction> {
+    let mut all = vec![ComputeBudgetInstruction::set_compute_unit_limit(limit)];
+    if price != 0 {
+        all.push(ComputeBudgetInstruction::set_compute_unit_price(price));
+    }
+    all.extend_from_slice(instructions);
+    all
 }
 
 impl Executor {
@@ -322,24 +340,38 @@ impl Executor {
         }
     }
 
+    /// Builds and signs an action's transaction: everything between a plan and the wire. `limit` is about its
+    /// compute limit, `price` micro-lamports per compute unit.
+    ///
+    /// # Errors
+    /// `Permanent` for what fits no transaction, or without the key that has to sign.
+    pub fn sign(
+        &self,
+        action: &Action,
+        limit: u32,
+        price: u64,
+        blockhash: Hash,
+    ) -> Result<Signed, Outcome> {
+        let salt = self.salt.fetch_add(1, Ordering::Relaxed) % SALTS;
+        let limit = limit.min(COMPUTE_MAX - SALTS) + salt;
+        let all = budgeted(limit, price, &action.instructions);
+        let transaction = self.transaction(action.signer, &all, blockhash)?;
+        Ok(Signed { transaction, limit })
+    }
+
     async fn send(&self, planned: &Planned, done: &mut Executed) -> Outcome {
         let action = &planned.action;
         let (blockhash, last_height) = match self.blockhash().await {
             Ok(found) => found,
             Err(outcome) => return outcome,
         };
-        let salt = self.salt.fetch_add(1, Ordering::Relaxed) % SALTS;
-        let limit = done.compute_limit.min(COMPUTE_MAX - SALTS) + salt;
         let price = done.unit_price;
-        let mut all = vec![ComputeBudgetInstruction::set_compute_unit_limit(limit)];
-        if price != 0 {
-            all.push(ComputeBudgetInstruction::set_compute_unit_price(price));
-        }
-        all.extend_from_slice(&action.instructions);
-        let transaction = match self.transaction(action.signer, &all, blockhash) {
-            Ok(transaction) => transaction,
-            Err(outcome) => return outcome,
-        };
+        let Signed { transaction, limit } =
+            match self.sign(action, done.compute_limit, price, blockhash) {
+                Ok(signed) => signed,
+                Err(outcome) => return outcome,
+            };
+        let all = budgeted(limit, price, &action.instructions);
         let signature = transaction.signatures.first().copied().unwrap_or_default();
         done.signature = Some(signature);
         let begun = Instant::now();

@@ -271,6 +271,12 @@ impl Plan {
         self.spent_sum.saturating_add(self.reserved_sum)
     }
 
+    /// Keys that were due at the selection at `now`, waiting or under way: the length of the queue.
+    pub fn due_at(&self, now: Millis) -> usize {
+        let due = self.entries.values().filter(|entry| entry.due_at == now);
+        due.count()
+    }
+
     /// Keys that something is kept of.
     pub fn keys(&self) -> usize {
         self.entries.len()

@@ -37,6 +37,13 @@ fn decode<T: AccountKind>(data: &[u8], exact: bool) -> Result<T, DecodeError> {
     ))
 }
 
+/// The bytes of an account as the functions of this module read it: discriminator, then the struct.
+pub fn encode<T: AccountKind>(account: &T) -> Vec<u8> {
+    let mut data = T::DISCRIMINATOR.to_vec();
+    data.extend_from_slice(bytemuck::bytes_of(account));
+    data
+}
+
 /// First bytes of every market's account, by which nodes find them.
 pub const fn market_discriminator() -> [u8; DISCRIMINATOR_SIZE] {
     <MarketHeader as AccountKind>::DISCRIMINATOR
@@ -108,6 +115,13 @@ impl MarketView {
             .map(bytemuck::pod_read_unaligned)
             .collect();
         Ok(Self { header, blocks })
+    }
+
+    /// The bytes of the account.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut data = encode(&self.header);
+        data.extend_from_slice(bytemuck::cast_slice(&self.blocks));
+        data
     }
 
     /// Whether it was decoded from these very bytes.

@@ -228,3 +228,58 @@ fn a_sequence_that_stopped_half_way_waits_until_what_it_wrote_has_been_read() {
         assert_eq!(select(&mut plan, 5_000, 5), 1);
     }
 }
+
+/// Of so many that are due in the same second.
+const STORM: u64 = 11_279;
+
+fn stormed(amount: u64) -> Action {
+    let mut due = action(0, amount, 0);
+    let mut subject = [0; 32];
+    subject[..8].copy_from_slice(&amount.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes());
+    due.key.subject = Pubkey::new_from_array(subject);
+    due
+}
+
+#[test]
+fn a_storm_keeps_the_queue_bounded_and_goes_from_the_most_dangerous_to_the_least() {
+    let limits = Limits {
+        in_flight: 64,
+        queue: 1_024,
+        lamports_an_hour: u64::MAX,
+        ..LIMITS
+    };
+    let mut plan = Plan::new(limits);
+    // As the accounts are found, not as they are ranked.
+    let mut left: BTreeMap<Key, Action> = (1..=STORM)
+        .map(|amount| (stormed(amount).key, stormed(amount)))
+        .collect();
+    let mut safe = Vec::new();
+    let mut now = 0;
+    while !left.is_empty() {
+        let mut due: Vec<Action> = left.values().cloned().collect();
+        crate::decide::rank(&mut due);
+        let (chosen, held) = plan.select(due, now, u64::MAX, |_| 5_000);
+        assert_eq!(chosen.len(), left.len().min(limits.in_flight));
+        assert_eq!(held.queued, left.len() - chosen.len());
+        assert_eq!(plan.due_at(now), left.len().min(limits.queue));
+        for planned in chosen {
+            let action = planned.action;
+            left.remove(&action.key);
+            safe.push(action.danger.amount);
+            let landed = Report {
+                key: action.key,
+                state: action.state,
+                outcome: Outcome::Landed,
+                lamports: 5_000,
+                slot: 1,
+                read: 0,
+            };
+            plan.report(&landed, now);
+        }
+        now += 400;
+    }
+    assert!(safe.iter().copied().eq((1..=STORM).rev()));
+    // What was remembered of them ends as well.
+    plan.select(Vec::new(), now + 2 * limits.backoff_max, 0, |_| 5_000);
+    assert_eq!(plan.keys(), 0);
+}
