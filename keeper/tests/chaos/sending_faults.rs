@@ -48,8 +48,12 @@ async fn compute_limits_that_were_guessed_too_low() {
         world
             .cancel_all("maker", MARKET, 8)
             .expect("no bid is left");
-        for (name, price, lots) in [("maker", 18_500, 3_000), ("short", 18_499, 20_000)] {
-            for _ in 0..16 {
+        for (name, price, lots, bids) in [
+            ("maker", 18_500, 500, 16),
+            ("short", 18_499, 500, 15),
+            ("short", 18_498, 400_000, 1),
+        ] {
+            for _ in 0..bids {
                 let small = bid(price, lots);
                 world.place(name, MARKET, small).expect("a bid");
             }
