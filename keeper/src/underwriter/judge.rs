@@ -119,8 +119,9 @@ struct Scene<'a> {
     done: &'a Done,
 }
 
-/// What the policy does now: what was decided first uses up the day's caps first, calls with the nearest deadline
-/// before others, then by address. Equal inputs give equal decisions.
+/// What the policy does now, vault by vault in the order of the state: what was decided first uses up the day's caps
+/// first, in a vault the calls with the nearest deadline before others, then by address. Equal inputs give equal
+/// decisions.
 pub fn judge(policy: &Policy, state: &State, history: &History, now: i64) -> Vec<Decision> {
     let mut done = Done::of(history, now);
     let mut decisions = Vec::new();
@@ -152,7 +153,7 @@ pub fn judge(policy: &Policy, state: &State, history: &History, now: i64) -> Vec
 }
 
 impl Scene<'_> {
-    /// One step of a line at a time: stop, close, recall, extend, consent.
+    /// One step of a line at a time: take back, close, recall, extend, consent.
     fn line(&self, facts: &LineFacts) -> Option<Decision> {
         let class = self.policy.class(&facts.address, &facts.line);
         if facts.line.state == LineState::Offered.byte() {
@@ -162,11 +163,12 @@ impl Scene<'_> {
         if !open.contains(&facts.line.state) {
             return None;
         }
-        if facts.line.recall_at != 0 {
-            return self.close_recalled(facts, class?);
-        }
+        // A recalled line still lends until its notice is over.
         if let Some(taken_back) = self.withdraw_consent(facts) {
             return Some(taken_back);
+        }
+        if facts.line.recall_at != 0 {
+            return self.close_recalled(facts, class?);
         }
         let class = class?;
         let recalled = self.recall(facts, class);

@@ -81,7 +81,8 @@ table! {
     Class {
         /// As logs and trials name it.
         name: String = String::new(),
-        /// Addresses of lines, margin accounts or traders; none: everyone whom no other class names.
+        /// Addresses of lines, margin accounts or traders; none: everyone whom no other class names. Of a line of no
+        /// class only what `stop` says is done.
         members: Vec<String> = Vec::new(),
         /// A line whose recall has come into force and that owes nothing is closed.
         close_recalled: bool = true,
@@ -120,7 +121,7 @@ table! {
     Consent {
         /// What may still be drawn, under which a consent is given, quote atoms.
         below: u64 = 0,
-        /// What may be drawn then, quote atoms; no more than the limit leaves.
+        /// What may be drawn then in its place, quote atoms; no more than the limit leaves.
         amount: u64 = 0,
         /// For which it holds, seconds.
         seconds: u64 = 3_600,

@@ -245,6 +245,8 @@ impl Scene<'_> {
         fires(&why).then(|| self.decision("extend", (facts, Some(class)), deed, why))
     }
 
+    /// A consent takes the place of the one that stands, so it is given only where it is more: one that the limit
+    /// cuts short would else be given anew at every look.
     pub(super) fn consent(&self, facts: &LineFacts, class: &Class) -> Option<Decision> {
         let rule = class.consent.as_ref()?;
         let (line, borrower) = (&facts.line, self.fresh(facts)?);
@@ -257,7 +259,12 @@ impl Scene<'_> {
         let today = self.done.consented.saturating_add(amount);
         let drawn = ppm_ceil(line.drawn, line.limit);
         let why = vec![
-            Input::new("consent", self.consented(line), Sign::Under, rule.below),
+            Input::new(
+                "consent",
+                self.consented(line),
+                Sign::Under,
+                rule.below.min(amount),
+            ),
             Input::new(
                 "equity_ppm",
                 equity_ppm(borrower),

@@ -446,6 +446,22 @@ fn a_consent_is_given_at_its_bounds_and_not_beyond() {
 }
 
 #[test]
+fn a_consent_that_the_limit_cuts_short_is_given_once() {
+    // 900 atoms are left of the limit, under the 1,000 from which on no consent is due.
+    let cut = |standing: u64| {
+        consented(&History::default(), |s| {
+            let vault = &mut s.vaults[0];
+            let line = &mut vault.lines[0].line;
+            (line.limit, line.drawn, line.consent) = (1_800, 900, standing);
+        })
+    };
+    let made = cut(899);
+    assert_eq!(rules(&made), ["consent"]);
+    assert_eq!(made[0].deed.amount(), 900);
+    assert!(cut(900).is_empty());
+}
+
+#[test]
 fn consents_count_whole_against_the_day() {
     let given = |amount: u64| {
         let mut history = History::default();
@@ -464,6 +480,12 @@ fn a_stop_takes_consents_and_offers_back_at_its_bounds() {
     let made = consented(&none, short);
     assert_eq!(rules(&made), ["stop.withdraw_consents"]);
     assert_eq!(made[0].deed.amount(), 0);
+    // A recalled line draws under its consent as well, until its notice is over.
+    let recalled = consented(&none, |s| {
+        short(s);
+        s.vaults[0].lines[0].line.recall_at = NOW + 1;
+    });
+    assert_eq!(rules(&recalled), ["stop.withdraw_consents"]);
     // Nothing new is given either.
     let nothing = consented(&none, |s| {
         short(s);
@@ -549,6 +571,12 @@ fn a_line_of_no_class_is_left_alone() {
     let history = seen(&facts, 0);
     let made = judge(&policy(&text), &state(vec![facts]), &history, NOW);
     assert!(made.is_empty(), "{made:?}");
+    // But for what a stop takes back.
+    let stopped = policy(&format!("{text}\n[stop]\nfree_below = 50000001\n"));
+    let consented = state(vec![discretionary()]);
+    let made = judge(&stopped, &consented, &History::default(), NOW);
+    assert_eq!(rules(&made), ["stop.withdraw_consents"]);
+    assert_eq!(made[0].class, "");
 }
 
 #[test]

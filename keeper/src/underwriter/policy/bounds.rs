@@ -99,6 +99,9 @@ fn class(found: &mut Found, class: &Class, at: &str, policy: &Policy) {
         let never = rule.amount > policy.caps.consented_a_day;
         let text = format!("{at}.consent.amount is over caps.consented_a_day");
         found.when(never, text);
+        let lower = rule.amount < rule.below;
+        let text = format!("{at}.consent.amount is under consent.below, which it would not reach");
+        found.when(lower, text);
     }
     recall(found, &class.recall, &format!("{at}.recall"));
     let rule = &class.recall;

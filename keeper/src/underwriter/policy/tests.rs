@@ -134,4 +134,8 @@ fn what_a_cap_forbids_for_ever_is_a_mistake() {
         "consented_a_day = 2000000000"
     )
     .is_empty());
+    let lower = with("amount = 2000000000", "amount = 999999999");
+    assert_eq!(lower.len(), 1, "{lower:?}");
+    assert!(lower[0].contains("amount is under consent.below"));
+    assert!(with("amount = 2000000000", "amount = 1000000000").is_empty());
 }
