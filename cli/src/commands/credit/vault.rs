@@ -2,23 +2,16 @@
 
 use anyhow::{bail, ensure, Context, Result};
 use clap::{Args, Subcommand};
-use plimsoll_client::accounts;
 use plimsoll_client::addresses;
 use plimsoll_client::engine::state::{CreditVault, VaultStake};
 use plimsoll_client::engine::EngineError;
 use plimsoll_client::rpc::RpcError;
-use solana_account_decoder_client_types::{UiAccount, UiAccountEncoding};
-use solana_client::rpc_config::{RpcAccountInfoConfig, RpcProgramAccountsConfig};
-use solana_client::rpc_filter::{Memcmp, RpcFilterType};
 use solana_pubkey::Pubkey;
 
-use super::{found, pick, underwriter, Desk, Done, VaultArgs};
+use super::{found, listed, pick, underwriter, Desk, Done, VaultArgs};
 use crate::output::time;
 use crate::session::Session;
 use crate::units::{parse_usd, usd_unsigned};
-
-/// Offset of a stake's vault, after the discriminator.
-const STAKE_VAULT_AT: usize = 8 + std::mem::offset_of!(VaultStake, vault);
 
 /// Subcommands of `plimsoll credit vault`.
 #[derive(Subcommand, Debug)]
@@ -247,30 +240,7 @@ async fn first_in_queue(
         vault.head_ticket != vault.next_ticket,
         "nobody waits in the queue of vault {address}"
     );
-    let of_vault = Memcmp::new_base58_encoded(STAKE_VAULT_AT, address.as_ref());
-    let config = RpcProgramAccountsConfig {
-        filters: Some(vec![RpcFilterType::Memcmp(of_vault)]),
-        account_config: RpcAccountInfoConfig {
-            encoding: Some(UiAccountEncoding::Base64),
-            ..RpcAccountInfoConfig::default()
-        },
-        with_context: None,
-        sort_results: None,
-    };
-    let all: Vec<(Pubkey, UiAccount)> = session
-        .connection
-        .rpc()
-        .get_program_ui_accounts_with_config(&desk.addresses.program, config)
-        .await
-        .with_context(|| {
-            format!(
-                "{} does not list stakes: name who is first with --provider",
-                session.url
-            )
-        })?;
-    let mut stakes = all
-        .into_iter()
-        .filter_map(|(_, account)| accounts::vault_stake(&account.data.decode()?).ok());
+    let mut stakes = listed::stakes(session, desk, address).await?.into_iter();
     let first = stakes.find(|stake| stake.ticket == vault.head_ticket);
     let first = first.with_context(|| format!("no stake has ticket {}", vault.head_ticket))?;
     Ok(first.provider.into())
