@@ -1,3 +1,5 @@
+use plimsoll_client::events::Event;
+
 use super::*;
 use crate::cluster::ClusterConfig;
 

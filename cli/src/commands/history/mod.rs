@@ -5,7 +5,10 @@
 //! account is not named by the transaction that fills its order, so the market's are read and the fills
 //! are told by seat.
 
+mod entries;
 mod ledger;
+mod positions;
+mod steps;
 
 use std::collections::BTreeSet;
 
@@ -21,7 +24,8 @@ use crate::session::Session;
 use crate::traders::AccountArgs;
 use crate::transactions;
 
-use ledger::{Entry, HaltEntry, Ledger, Standing};
+use entries::{Entry, HaltEntry};
+use ledger::{Ledger, Standing};
 
 /// Arguments of `plimsoll history`.
 #[derive(Args, Debug)]
