@@ -7,12 +7,20 @@ use plimsoll_engine::book::arena::{MarketMut, MarketRef};
 use plimsoll_engine::gate;
 use plimsoll_engine::halt;
 use plimsoll_engine::liquidation::{auction_size, zero_price, Leg, Standing};
+use plimsoll_engine::math::PPM;
 use plimsoll_engine::state::{HaltPhase, Order, NIL};
 use plimsoll_engine::EngineError;
 use solana_pubkey::Pubkey;
 
 use super::accounts::Looked;
 use super::{state_of, Action, Danger, Key, Kind, Scene, Signer, Tier};
+
+/// By how much interest may be off during a call before it is put anew, ppm of what it should be: its price, which
+/// hardly follows the mark, and its lots, which near maintenance follow it fifty to a hundred times as fast.
+const PRICE_OFF_PPM: u64 = 2_000;
+const LOTS_OFF_PPM: u64 = 200_000;
+/// Seconds before FREEZE from which on it is put exactly once more: this is about what the auction meets.
+const EXACT_SECONDS: i64 = 1;
 
 /// Halted markets in which a step is due: the price of the auction, its fills, its end, the reopening.
 pub(crate) fn markets_due(scene: Scene<'_>) -> Vec<Action> {
@@ -63,7 +71,8 @@ pub(crate) fn markets_due(scene: Scene<'_>) -> Vec<Action> {
 }
 
 /// Liquidation interest that is to be put, put anew or taken out: the leg with the largest maintenance margin
-/// first, one market at a time.
+/// first, one market at a time. During a call the mark moves with every price, and interest does not follow each:
+/// it is put anew where it is off by more than a tolerance, and once exactly from the last second before FREEZE on.
 pub(crate) fn account_due(looked: &Looked<'_>) -> Option<Action> {
     let standing = match looked.assessed.liquidatable() {
         Ok(standing) => Some(standing),
@@ -99,7 +108,7 @@ fn halted(looked: &Looked<'_>, leg: &Leg) -> bool {
     state.is_some_and(|state| matches!(state.phase, HaltPhase::Call | HaltPhase::Freeze))
 }
 
-/// Whether a join would change what the account has in the auction.
+/// Whether a join would change what the account has in the auction by enough.
 fn join_is_due(
     looked: &Looked<'_>,
     leg: &Leg,
@@ -131,7 +140,37 @@ fn join_is_due(
     } else {
         zero_price(params, leg, standing)?.map(|zero| (zero.limit.0, lots))
     };
-    Ok(wanted != resting.map(|order| (order.price, order.lots)))
+    let exactly = resting.is_some_and(|order| is_last_put(&market, order, looked.scene.clock.now));
+    let resting = resting.map(|order| (order.price, order.lots));
+    Ok(is_put_anew(wanted, resting, exactly))
+}
+
+/// Whether interest of this price and these lots is worth a transaction in place of what rests.
+pub(super) fn is_put_anew(
+    wanted: Option<(u64, u64)>,
+    resting: Option<(u64, u64)>,
+    exactly: bool,
+) -> bool {
+    match (wanted, resting) {
+        (Some((price, lots)), Some((price_now, lots_now))) if !exactly => {
+            is_off(price, price_now, PRICE_OFF_PPM) || is_off(lots, lots_now, LOTS_OFF_PPM)
+        }
+        _ => wanted != resting,
+    }
+}
+
+/// Whether interest is from before the last second before FREEZE, which has begun.
+fn is_last_put(market: &MarketRef<'_>, resting: &Order, now: i64) -> bool {
+    let header = market.header;
+    let before = i64::from(header.params.freeze_seconds).saturating_add(EXACT_SECONDS);
+    let last = header.halt.call_ends_at.saturating_sub(before);
+    now >= last && resting.placed_at < last
+}
+
+/// Whether what there is differs from what is wanted by more than `ppm` of it.
+fn is_off(wanted: u64, there: u64, ppm: u64) -> bool {
+    let differs = u128::from(wanted.abs_diff(there)).saturating_mul(u128::from(PPM));
+    differs > u128::from(wanted).saturating_mul(u128::from(ppm))
 }
 
 /// The seat's interest in the auction, if it has any.

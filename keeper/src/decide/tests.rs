@@ -6,6 +6,7 @@ use plimsoll_testkit::{bid, MarketSpec, OrderExt};
 
 use super::*;
 
+mod auction;
 mod replay;
 pub(crate) mod stage;
 mod watch;
