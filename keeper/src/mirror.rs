@@ -189,7 +189,8 @@ impl Mirror {
             return applied;
         }
         if account.owner != self.addresses.program {
-            return Applied::Foreign;
+            // Whatever the program had there is gone.
+            return self.remove(address, slot);
         }
         let exchange = self.addresses.exchange.to_bytes();
         let data = &account.data;
@@ -470,8 +471,14 @@ impl Mirror {
         let feeds = self.feeds.iter();
         let feeds = feeds.filter_map(|(key, held)| Some((*key, held.as_ref()?.hash)));
         let maps = of(&self.accounts).chain(of(&self.lines));
-        let maps = maps.chain(of(&self.vaults)).chain(of(&self.markets));
-        maps.chain(exchange.map(|hash| (self.addresses.exchange, hash)))
+        let maps = maps.chain(of(&self.vaults));
+        // Of a market no hash is kept.
+        let markets = self.markets.iter().map(|(key, held)| {
+            let (owner, data) = (self.addresses.program, held.value.encode());
+            (*key, hash_of(&RawAccount { owner, data }))
+        });
+        maps.chain(markets)
+            .chain(exchange.map(|hash| (self.addresses.exchange, hash)))
             .chain(fund.map(|hash| (self.addresses.default_fund, hash)))
             .chain(feeds)
             .collect()

@@ -205,6 +205,35 @@ fn a_market_is_changed_in_place_and_says_whose_seats_changed() {
 }
 
 #[test]
+fn what_another_program_owns_now_is_gone() {
+    let (world, address, before, _) = two_states();
+    let mut mirror = of(&world);
+    mirror.apply(&update(address, 10, Some(before)));
+    let mut closed = update(address, 9, Some(Vec::new()));
+    closed.account.as_mut().expect("one").owner = Pubkey::default();
+    assert_eq!(mirror.apply(&closed), Applied::Older);
+    closed.slot = 11;
+    assert_eq!(mirror.apply(&closed), Applied::Changed);
+    assert!(mirror.account(&address).is_none());
+}
+
+#[test]
+fn fingerprints_tell_every_kind_of_account_apart() {
+    let (world, market, [before, after]) = two_books();
+    let ann = world.margin_address("ann");
+    let held = |data: Vec<u8>| {
+        let mut mirror = of(&world);
+        mirror.apply(&update(market, 1, Some(data)));
+        mirror.apply(&update(ann, 1, Some(world.data(&ann))));
+        mirror.fingerprints()
+    };
+    let (before, after) = (held(before), held(after));
+    assert_ne!(before[&market], after[&market]);
+    assert_eq!(before[&ann], after[&ann]);
+    assert_eq!(before.len(), 2);
+}
+
+#[test]
 fn too_many_changes_count_as_everything_and_are_not_kept() {
     let (world, address, before, after) = two_states();
     let mut mirror = of(&world);
