@@ -205,3 +205,32 @@ impl ProgramReader {
         Ok((slot, found))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::ProgramReader;
+    use crate::mirror::ChainClock;
+    use plimsoll_testkit::World;
+
+    #[test]
+    fn the_clock_outranks_a_claimed_slot_of_another_time() {
+        let reader = ProgramReader {
+            addresses: World::new().addresses,
+            markets: Vec::new(),
+            own: Vec::new(),
+            slot_lag_max: 10,
+        };
+        let clock = ChainClock { now: 0, slot: 100 };
+        for (claimed, slot) in [
+            (100, 100),
+            (90, 90),
+            (110, 110),
+            (89, 100),
+            (111, 100),
+            (0, 100),
+            (u64::MAX, 100),
+        ] {
+            assert_eq!(reader.slot_of(claimed, &clock), slot, "{claimed}");
+        }
+    }
+}
