@@ -16,7 +16,8 @@ use solana_signer::Signer as _;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use crate::stage::{payer, Stage, MARKET, WAIT_MAX};
+use crate::one_market::MARKET;
+use crate::stage::{payer, Stage, WAIT_MAX};
 
 type Asked = mpsc::Sender<Mirror>;
 

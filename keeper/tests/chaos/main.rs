@@ -3,9 +3,13 @@
 //! is liquidatable is liquidated, the mirror is the chain's state, custody is exact, nothing is paid twice.
 
 mod behind;
+#[path = "../stages/chain.rs"]
+mod chain;
 mod keeper;
 mod market_faults;
 mod node_faults;
+#[path = "../stages/one_market.rs"]
+mod one_market;
 mod process_faults;
 mod proxy;
 mod sending_faults;

@@ -7,7 +7,8 @@ use plimsoll_testkit::{bid, Actor};
 
 use crate::behind::Behind;
 use crate::keeper::Keeper;
-use crate::stage::{payer, Stage, FALLEN, MARKET, WEAK};
+use crate::one_market::MARKET;
+use crate::stage::{payer, Stage, FALLEN, WEAK};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn three_transactions_in_ten_are_lost() {

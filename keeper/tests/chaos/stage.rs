@@ -1,19 +1,15 @@
 //! A chain with the real program for one test: a world of the testkit carried over into the embedded validator,
 //! and prices that are published until they are frozen.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::Ordering;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use plimsoll_client::addresses::LOCALNET_PROGRAM_ID;
 use plimsoll_client::rpc::{Connection, SendOptions};
-use plimsoll_client::MarketView;
-use plimsoll_engine::state::MarginAccount;
 use plimsoll_keeper::mirror::{AccountUpdate, Mirror, RawAccount, Sync};
 use plimsoll_keeper::sources::ProgramReader;
-use plimsoll_localnet::oracle::PriceFeed;
-use plimsoll_localnet::prices::PricePoint;
-use plimsoll_localnet::{Localnet, LocalnetConfig};
+use plimsoll_localnet::Localnet;
 use plimsoll_testkit::{ask, bid, program_bytes, Actor, MarketSpec, World};
 use serde_json::{json, Value};
 use solana_client::nonblocking::rpc_client::RpcClient;
@@ -21,16 +17,14 @@ use solana_client::rpc_request::RpcRequest;
 use solana_keypair::Keypair;
 use solana_pubkey::Pubkey;
 use solana_signer::Signer;
-
 use tracing_subscriber::EnvFilter;
 
+use crate::chain::{carry_over, validator, BEFORE};
+use crate::one_market::{Oracle, MARKET};
 use crate::proxy::{Past, Proxy};
 
-pub const MARKET: &str = "AVAX";
 /// Nothing is waited for longer; a loaded machine is slow, a broken keeper never arrives.
 pub const WAIT_MAX: Duration = Duration::from_secs(100);
-/// Seconds that pass in the world before it is carried over: the line's notice and a little.
-const BEFORE: i64 = 3_700;
 /// Accounts that a fall to [`FALLEN`] makes liquidatable, and that a bid is there for.
 pub const WEAK: [&str; 4] = ["weak-1", "weak-2", "weak-3", "weak-4"];
 /// Has a line that a fall makes the keeper draw.
@@ -40,12 +34,11 @@ pub const START: u64 = 20_000;
 pub const FALLEN: u64 = 18_600;
 
 pub struct Stage {
+    /// Ends before the chain does.
+    pub oracle: Oracle,
     pub localnet: Localnet,
     pub connection: Connection,
     pub world: World,
-    ticks: Arc<AtomicU64>,
-    frozen: Arc<AtomicBool>,
-    stopped: Arc<AtomicBool>,
     pub folder: tempfile::TempDir,
 }
 
@@ -122,73 +115,26 @@ impl Stage {
         let _ = logs
             .with_env_filter(EnvFilter::from_default_env())
             .try_init();
-        let mut config = LocalnetConfig::on_free_ports().with_slot_ms(slot_ms);
-        for name in ["first", "second"] {
-            config = config.funding(payer(name).pubkey());
-        }
-        config = config.funding(Actor::from("short").key());
-        let localnet = tokio::task::spawn_blocking(|| Localnet::start(config))
-            .await
-            .expect("a thread")
-            .expect("a chain");
+        let payers = ["first", "second"].map(|name| payer(name).pubkey());
+        let funded = payers.into_iter().chain([Actor::from("short").key()]);
+        let localnet = validator(slot_ms, funded).await;
         let connection = Connection::new(localnet.rpc_url());
         write_program(connection.rpc()).await;
         let mut world = carried(localnet.clock().now());
         change(&mut world);
-        for (address, account) in world.snapshot().accounts() {
-            let (owner, data) = (account.owner, account.data.clone());
-            let written = localnet.oracle().write_bytes(address, owner, data);
-            written.expect("carried over");
-        }
-        let stage = Self {
+        carry_over(&world, &localnet);
+        Self {
+            oracle: Oracle::start(&world, &localnet, START),
             connection,
             localnet,
             world,
-            ticks: Arc::new(AtomicU64::new(START)),
-            frozen: Arc::default(),
-            stopped: Arc::default(),
             folder: tempfile::tempdir().expect("a folder"),
-        };
-        stage.publish();
-        stage
-    }
-
-    /// Publishes the price of the moment a few times a second.
-    fn publish(&self) {
-        let (oracle, clock) = (self.localnet.oracle(), self.localnet.clock());
-        let (ticks, frozen) = (self.ticks.clone(), self.frozen.clone());
-        let stopped = self.stopped.clone();
-        let feed_id = self.world.handle(MARKET).params.feed_ids[0];
-        let mut feed = PriceFeed::new(self.feed(), feed_id);
-        let mut post = move || {
-            let (now, ticks) = (clock.now(), ticks.load(Ordering::Relaxed));
-            let point = PricePoint {
-                unix_seconds: now,
-                price_e8: i64::try_from(ticks * 100_000).expect("a price"),
-                conf_e8: ticks * 50,
-            };
-            let update = feed.publish(&point, now);
-            oracle.post(&feed.address(), &update)
-        };
-        post().expect("a price");
-        std::thread::spawn(move || {
-            while !stopped.load(Ordering::Relaxed) {
-                if !frozen.load(Ordering::Relaxed) && post().is_err() {
-                    return;
-                }
-                std::thread::sleep(Duration::from_millis(200));
-            }
-        });
-    }
-
-    /// Sets the price, ticks of a tenth of a cent.
-    pub fn price(&self, ticks: u64) {
-        self.ticks.store(ticks, Ordering::Relaxed);
+        }
     }
 
     /// The oracle says nothing any more, or speaks again.
     pub fn freeze(&self, frozen: bool) {
-        self.frozen.store(frozen, Ordering::Relaxed);
+        self.oracle.frozen.store(frozen, Ordering::Relaxed);
     }
 
     pub fn feed(&self) -> Pubkey {
@@ -208,32 +154,6 @@ impl Stage {
     pub async fn past(&self) -> Past {
         let program = self.world.addresses.program;
         Past::record(self.rpc(), &program, &[self.feed()]).await
-    }
-
-    pub async fn market(&self) -> MarketView {
-        let address = self.world.market_address(MARKET);
-        self.connection.market(&address).await.expect("the market")
-    }
-
-    pub async fn account(&self, name: &str) -> MarginAccount {
-        let address = self.world.margin_address(name);
-        let account = self.connection.margin_account(&address).await;
-        account.expect("the account")
-    }
-
-    /// Position of an account, base atoms.
-    pub async fn base(&self, name: &str) -> i64 {
-        let (market, account) = (self.market().await, self.account(name).await);
-        let seat = market.seat(account.entries()[0].seat).expect("a seat");
-        market.holding(seat).expect("a position").base
-    }
-
-    /// Whether an account meets maintenance margin.
-    pub async fn healthy(&self, name: &str) -> bool {
-        let address = self.world.margin_address(name);
-        let view = self.connection.account_view(&address).await;
-        let risk = view.expect("a view").risk(self.localnet.clock().now());
-        risk.expect("risk").meets_maintenance().expect("risk")
     }
 
     /// Whether all weak accounts were reduced to where they are safe and the farmer's line was drawn.
@@ -304,29 +224,5 @@ impl Stage {
             stage.market().await.header.prices.index_time > before
         })
         .await;
-    }
-
-    /// Every invariant that the testkit checks, custody first, on the accounts as they are now.
-    pub async fn assert_sound(&self) {
-        let mut world = self.world.clone();
-        let snapshot = world.snapshot();
-        let addresses: Vec<Pubkey> = snapshot.accounts().map(|(key, _)| *key).collect();
-        for page in addresses.chunks(100) {
-            let found = self.rpc().get_multiple_accounts(page).await;
-            for (address, account) in page.iter().zip(found.expect("accounts")) {
-                let mut account = account.expect("nothing was closed");
-                // What was carried over came without the seats' deposits.
-                account.lamports = account.lamports.max(world.lamports(address));
-                world.svm.set_account(*address, account).expect("set");
-            }
-        }
-        world.set_time(self.localnet.clock().now());
-        world.assert_sound();
-    }
-}
-
-impl Drop for Stage {
-    fn drop(&mut self) {
-        self.stopped.store(true, Ordering::Relaxed);
     }
 }

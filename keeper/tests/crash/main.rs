@@ -5,6 +5,10 @@
 //! A round is a second of the tape. It lasts at least two and a half slots, and until every keeper that is ready has
 //! seen it, decided on it and has nothing under way: a slow machine plays slower, and nothing is judged by its speed.
 
+#[path = "../stages/chain.rs"]
+mod chain;
+#[path = "../stages/deployment.rs"]
+mod deployment;
 mod keeper;
 mod observer;
 mod play;

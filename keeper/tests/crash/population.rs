@@ -3,6 +3,7 @@
 use plimsoll_localnet::prices::{CsvTape, PriceSource as _};
 use plimsoll_testkit::{ask, bid, Actor, MarketSpec, World};
 
+use crate::chain::BEFORE;
 use crate::scenario::{Holders, Scenario};
 
 /// A whole dollar in quote atoms.
@@ -11,8 +12,6 @@ pub const USD: u64 = 1_000_000;
 const HOUSE: &str = "house";
 pub const SAVER: &str = "saver";
 const UNDERWRITER: &str = "underwriter";
-/// Seconds that pass in the world before it is carried over: the lines' notice and a little.
-const BEFORE: i64 = 3_700;
 
 pub fn maker(number: u32) -> String {
     format!("maker-{number}")

@@ -7,16 +7,16 @@ use std::sync::Arc;
 use plimsoll_client::rpc::{Connection, SendOptions};
 use plimsoll_client::{MarketView, OrderArgs};
 use plimsoll_engine::Env;
-use plimsoll_localnet::deploy::{deploy, DeployRequest};
 use plimsoll_localnet::oracle::PriceFeed;
-use plimsoll_localnet::{Localnet, LocalnetConfig, TapeFeed, TapePlayer};
-use plimsoll_testkit::{ask, bid, program_bytes, Actor, OrderExt as _, World};
+use plimsoll_localnet::{Localnet, TapeFeed, TapePlayer};
+use plimsoll_testkit::{ask, bid, Actor, OrderExt as _, World};
 use solana_instruction::Instruction;
-use solana_keypair::Keypair;
 use solana_pubkey::Pubkey;
 use solana_signer::Signer;
 use tokio::task::JoinSet;
 
+use crate::chain::{carry_over, validator, PAGE};
+use crate::deployment::deploy_program;
 use crate::keeper::{ledger_path, payer};
 use crate::observer::Seen;
 use crate::population::{lots, maker, tape, ticks, world, SAVER, USD};
@@ -31,8 +31,6 @@ pub const FIRST: &str = "first";
 pub const SECOND: &str = "second";
 /// Compute units that a trader's transaction asks for.
 const UNITS: u32 = 1_000_000;
-/// Accounts that are read at once.
-const PAGE: usize = 100;
 const PPM: u64 = 1_000_000;
 /// Orders that a maker takes off the book at once: as many as it has slots.
 const SLOTS: u8 = 16;
@@ -49,7 +47,7 @@ pub struct Stage {
     pub world: World,
     /// Of configurations, logs and ledgers; it stays.
     pub folder: PathBuf,
-    connection: Arc<Connection>,
+    pub connection: Arc<Connection>,
     player: TapePlayer,
     /// Last prices of the tape, ticks.
     prices: BTreeMap<String, u64>,
@@ -61,25 +59,14 @@ pub struct Stage {
 
 impl Stage {
     pub async fn start(name: &str, scenario: &Scenario) -> Self {
-        let mut config = LocalnetConfig::on_free_ports().with_slot_ms(SLOT_MS);
-        for name in [FIRST, SECOND, DEPLOYER] {
-            config = config.funding(payer(name).pubkey());
-        }
+        let payers = [FIRST, SECOND, DEPLOYER].map(|name| payer(name).pubkey());
         let makers = (0..scenario.makers.count).map(maker);
-        for name in makers.chain([SAVER.to_owned()]) {
-            config = config.funding(Actor::from(&name).key());
-        }
-        let localnet = tokio::task::spawn_blocking(|| Localnet::start(config))
-            .await
-            .expect("a thread")
-            .expect("a chain");
-        deploy_program(&localnet).await;
+        let traders = makers.chain([SAVER.to_owned()]);
+        let traders = traders.map(|name| Actor::from(&name).key());
+        let localnet = validator(SLOT_MS, payers.into_iter().chain(traders)).await;
+        deploy_program(&localnet, &payer(DEPLOYER)).await;
         let world = world(scenario, localnet.clock().now());
-        for (address, account) in world.snapshot().accounts() {
-            let (owner, data) = (account.owner, account.data.clone());
-            let written = localnet.oracle().write_bytes(address, owner, data);
-            written.expect("carried over");
-        }
+        carry_over(&world, &localnet);
         let feeds = scenario.markets.iter().map(|market| {
             let feed_id = world.handle(&market.symbol).params.feed_ids[0];
             TapeFeed {
@@ -226,24 +213,6 @@ impl Stage {
         }
         std::fs::write(path(format!("{name}.toml")), text).expect("written");
     }
-
-    /// Every invariant that the testkit checks, on the accounts as they are now.
-    pub async fn assert_sound(&self) {
-        let mut world = self.world.clone();
-        let snapshot = world.snapshot();
-        let addresses: Vec<Pubkey> = snapshot.accounts().map(|(key, _)| *key).collect();
-        for page in addresses.chunks(PAGE) {
-            let found = self.connection.rpc().get_multiple_accounts(page).await;
-            for (address, account) in page.iter().zip(found.expect("accounts")) {
-                let mut account = account.expect("nothing was closed");
-                // What was carried over came without the seats' deposits.
-                account.lamports = account.lamports.max(world.lamports(address));
-                world.svm.set_account(*address, account).expect("set");
-            }
-        }
-        world.set_time(self.localnet.clock().now());
-        world.assert_sound();
-    }
 }
 
 /// An empty folder for a scenario's files, beside the build.
@@ -252,20 +221,6 @@ fn fresh_folder(name: &str) -> PathBuf {
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).expect("a folder");
     folder
-}
-
-async fn deploy_program(localnet: &Localnet) {
-    let program = include_str!("../../../migrations/keys/localnet-program.json");
-    let program: Vec<u8> = serde_json::from_str(program).expect("a key");
-    let deployer = payer(DEPLOYER);
-    let request = DeployRequest {
-        rpc_url: &localnet.rpc_url(),
-        payer: &deployer,
-        program: &Keypair::try_from(program.as_slice()).expect("a key"),
-        upgrade_authority: &deployer,
-        program_bytes: program_bytes(),
-    };
-    deploy(&request, |_| {}).await.expect("deployed");
 }
 
 /// How many of those that were sent went through.

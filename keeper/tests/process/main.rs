@@ -1,7 +1,13 @@
 //! The keeper as its own process against a chain over JSON-RPC and WebSocket: marks, a halt and its auction, a
 //! draw, a liquidation, a tear-up; killed in the middle, and two side by side.
 
+#[path = "../stages/chain.rs"]
+mod chain;
+#[path = "../stages/deployment.rs"]
+mod deployment;
 mod desk;
+#[path = "../stages/one_market.rs"]
+mod one_market;
 mod stage;
 
 use plimsoll_engine::state::HaltPhase;

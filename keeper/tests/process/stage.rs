@@ -5,36 +5,30 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use plimsoll_client::rpc::Connection;
-use plimsoll_client::MarketView;
-use plimsoll_engine::state::{CreditLine, MarginAccount};
-use plimsoll_localnet::deploy::{deploy, DeployRequest};
-use plimsoll_localnet::oracle::PriceFeed;
-use plimsoll_localnet::prices::PricePoint;
-use plimsoll_localnet::{Localnet, LocalnetConfig};
-use plimsoll_testkit::{ask, bid, program_bytes, Actor, MarketSpec, World};
+use plimsoll_engine::state::CreditLine;
+use plimsoll_localnet::Localnet;
+use plimsoll_testkit::{ask, bid, Actor, MarketSpec, World};
 use solana_keypair::Keypair;
-use solana_pubkey::Pubkey;
 use solana_signer::Signer;
 
-const MARKET: &str = "AVAX";
+use crate::chain::{carry_over, validator, BEFORE};
+use crate::deployment::deploy_program;
+use crate::one_market::{Oracle, MARKET};
+
 /// Nothing is waited for longer; a loaded machine is slow, a broken keeper never arrives.
 const WAIT_MAX: Duration = Duration::from_secs(120);
-/// Seconds that pass in the world before it is carried over: the line's notice and a little.
-const BEFORE: i64 = 3_700;
 /// Keys of the keepers, and who pays for the deployment.
 const PAYERS: [&str; 6] = ["first", "second", "third", "desk", "dry", "deployer"];
 
 pub struct Stage {
-    localnet: Localnet,
-    connection: Connection,
-    world: World,
-    ticks: Arc<AtomicU64>,
-    stopped: Arc<AtomicBool>,
+    /// Ends before the chain does.
+    pub oracle: Oracle,
+    pub localnet: Localnet,
+    pub connection: Connection,
+    pub world: World,
     folder: tempfile::TempDir,
 }
 
@@ -109,70 +103,18 @@ fn world(now: i64) -> World {
 
 impl Stage {
     pub async fn start() -> Self {
-        let mut config = LocalnetConfig::on_free_ports().with_slot_ms(100);
-        for name in PAYERS {
-            config = config.funding(payer(name).pubkey());
-        }
-        let localnet = tokio::task::spawn_blocking(|| Localnet::start(config))
-            .await
-            .expect("a thread")
-            .expect("a chain");
-        let program = include_str!("../../../migrations/keys/localnet-program.json");
-        let program: Vec<u8> = serde_json::from_str(program).expect("a key");
-        let deployer = payer("deployer");
-        let request = DeployRequest {
-            rpc_url: &localnet.rpc_url(),
-            payer: &deployer,
-            program: &Keypair::try_from(program.as_slice()).expect("a key"),
-            upgrade_authority: &deployer,
-            program_bytes: program_bytes(),
-        };
-        deploy(&request, |_| {}).await.expect("deployed");
+        let funded = PAYERS.map(|name| payer(name).pubkey());
+        let localnet = validator(100, funded).await;
+        deploy_program(&localnet, &payer("deployer")).await;
         let world = world(localnet.clock().now());
-        for (address, account) in world.snapshot().accounts() {
-            let (owner, data) = (account.owner, account.data.clone());
-            let written = localnet.oracle().write_bytes(address, owner, data);
-            written.expect("carried over");
-        }
-        let stage = Self {
+        carry_over(&world, &localnet);
+        Self {
+            oracle: Oracle::start(&world, &localnet, 20_000),
             connection: Connection::new(localnet.rpc_url()),
             localnet,
             world,
-            ticks: Arc::new(AtomicU64::new(20_000)),
-            stopped: Arc::default(),
             folder: tempfile::tempdir().expect("a folder"),
-        };
-        stage.publish();
-        stage
-    }
-
-    /// Publishes the price of the moment a few times a second.
-    fn publish(&self) {
-        let (oracle, clock) = (self.localnet.oracle(), self.localnet.clock());
-        let (ticks, stopped) = (self.ticks.clone(), self.stopped.clone());
-        let feed_id = self.world.handle(MARKET).params.feed_ids[0];
-        let mut feed = PriceFeed::new(self.world.feed(MARKET, 0), feed_id);
-        let mut post = move || {
-            let (now, ticks) = (clock.now(), ticks.load(Ordering::Relaxed));
-            let point = PricePoint {
-                unix_seconds: now,
-                price_e8: i64::try_from(ticks * 100_000).expect("a price"),
-                conf_e8: ticks * 50,
-            };
-            let update = feed.publish(&point, now);
-            oracle.post(&feed.address(), &update)
-        };
-        post().expect("a price");
-        std::thread::spawn(move || {
-            while !stopped.load(Ordering::Relaxed) && post().is_ok() {
-                std::thread::sleep(Duration::from_millis(250));
-            }
-        });
-    }
-
-    /// Sets the price, ticks of a tenth of a cent.
-    pub fn price(&self, ticks: u64) {
-        self.ticks.store(ticks, Ordering::Relaxed);
+        }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -301,36 +243,6 @@ impl Stage {
         String::from_utf8(output.stdout).expect("text")
     }
 
-    pub async fn market(&self) -> MarketView {
-        let address = self.world.market_address(MARKET);
-        self.connection.market(&address).await.expect("the market")
-    }
-
-    pub async fn account(&self, name: &str) -> MarginAccount {
-        let address = self.world.margin_address(name);
-        let account = self.connection.margin_account(&address).await;
-        account.expect("the account")
-    }
-
-    /// Position of an account, base atoms.
-    pub async fn base(&self, name: &str) -> i64 {
-        let (market, account) = (self.market().await, self.account(name).await);
-        let seat = market.seat(account.entries()[0].seat).expect("a seat");
-        market.holding(seat).expect("a position").base
-    }
-
-    /// Whether an account meets maintenance margin.
-    pub async fn healthy(&self, name: &str) -> bool {
-        let address = self.world.margin_address(name);
-        let view = self
-            .connection
-            .account_view(&address)
-            .await
-            .expect("a view");
-        let risk = view.risk(self.localnet.clock().now()).expect("risk");
-        risk.meets_maintenance().expect("risk")
-    }
-
     /// Waits for something that the keepers bring about.
     pub async fn until(&self, what: &str, reached: impl AsyncFn(&Self) -> bool) {
         let begun = Instant::now();
@@ -354,29 +266,5 @@ impl Stage {
                 let _ = writeln!(std::io::stderr(), "--- {name}\n{}", last.join("\n"));
             }
         }
-    }
-
-    /// Every invariant that the testkit checks, on the accounts as they are now.
-    pub async fn assert_sound(&self) {
-        let mut world = self.world.clone();
-        let snapshot = world.snapshot();
-        let addresses: Vec<Pubkey> = snapshot.accounts().map(|(key, _)| *key).collect();
-        for page in addresses.chunks(100) {
-            let found = self.connection.rpc().get_multiple_accounts(page).await;
-            for (address, account) in page.iter().zip(found.expect("accounts")) {
-                let mut account = account.expect("nothing was closed");
-                // What was carried over came without the seats' deposits.
-                account.lamports = account.lamports.max(world.lamports(address));
-                world.svm.set_account(*address, account).expect("set");
-            }
-        }
-        world.set_time(self.localnet.clock().now());
-        world.assert_sound();
-    }
-}
-
-impl Drop for Stage {
-    fn drop(&mut self) {
-        self.stopped.store(true, Ordering::Relaxed);
     }
 }
