@@ -13,6 +13,7 @@ use crate::math;
 pub mod draw;
 pub mod line;
 pub mod repay;
+mod terms;
 pub mod vault;
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! Sweeping fees: junior, after the deficit, by the split; dust only when nobody has a seat.
 
 use super::*;
+use crate::fund;
+use crate::state::{DefaultFund, Exchange};
 
 fn exchange() -> Exchange {
     Exchange {
