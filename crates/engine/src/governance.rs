@@ -4,6 +4,8 @@
 //! A change waits in the open and then applies itself to nothing but the values it was queued against. No
 //! change touches a seat, an account, cash or a claim.
 
+use bytemuck::NoUninit;
+
 use crate::book::arena::MarketMut;
 use crate::epochs;
 use crate::error::{EngineError, Result};
@@ -36,7 +38,7 @@ pub const GUARD_SECONDS_MAX: u32 = 86_400;
 pub const GUARD_PAUSE_SECONDS_MIN: i64 = 3_600;
 
 /// What a queued change sets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, NoUninit)]
 #[repr(u8)]
 pub enum ChangeKind {
     Market = 0,
@@ -48,9 +50,8 @@ pub enum ChangeKind {
 
 impl ChangeKind {
     /// The byte as stored.
-    #[allow(clippy::as_conversions)]
     pub const fn byte(self) -> u8 {
-        self as u8
+        bytemuck::must_cast(self)
     }
 
     /// From a byte of an account.
@@ -67,7 +68,7 @@ impl ChangeKind {
 }
 
 /// Which timelock a change waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, NoUninit)]
 #[repr(u8)]
 pub enum Pace {
     /// `timelock_seconds`.
@@ -78,9 +79,8 @@ pub enum Pace {
 
 impl Pace {
     /// The byte as stored.
-    #[allow(clippy::as_conversions)]
     pub const fn byte(self) -> u8 {
-        self as u8
+        bytemuck::must_cast(self)
     }
 }
 

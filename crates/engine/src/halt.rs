@@ -15,7 +15,7 @@ use crate::state::{
 };
 use crate::window::Widths;
 use crate::Env;
-use bytemuck::Zeroable;
+use bytemuck::{NoUninit, Zeroable};
 
 #[cfg(test)]
 mod tests;
@@ -27,7 +27,7 @@ pub const UNCROSS_SECONDS_MAX: u32 = 10;
 pub const FREEZE_SLOTS: u64 = 2;
 
 /// What a halt is tripped by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, NoUninit)]
 #[repr(u8)]
 pub enum Cause {
     Index = 1,
@@ -37,9 +37,8 @@ pub enum Cause {
 
 impl Cause {
     /// The byte as stored.
-    #[allow(clippy::as_conversions)]
     pub const fn byte(self) -> u8 {
-        self as u8
+        bytemuck::must_cast(self)
     }
 }
 

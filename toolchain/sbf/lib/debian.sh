@@ -90,7 +90,7 @@ missing_shared_libraries() { # packages...
 unpack_debian_packages() { # destination, script that patches std
   local destination=$1 patch_std=$2 staging package_file
   staging=$(mktemp -d "$(dirname "$destination")/unpacking.XXXXXX")
-  mkdir "$staging/debs" "$staging/root"
+  mkdir "$staging/debs" "$staging/tree"
   (
     cd "$staging/debs" || exit 1
     apt-get download -qq "${DEBIAN_PACKAGES[@]}" >log 2>&1 || {
@@ -100,16 +100,16 @@ unpack_debian_packages() { # destination, script that patches std
     }
   ) || die "Debian packages could not be downloaded: $(grep -m1 '^E:' "$staging/debs/log" || tail -n1 "$staging/debs/log")"
   for package_file in "$staging"/debs/*.deb; do
-    dpkg -x "$package_file" "$staging/root" || die "the package file '$(basename "$package_file")' could not be unpacked."
+    dpkg -x "$package_file" "$staging/tree" || die "the package file '$(basename "$package_file")' could not be unpacked."
   done
   rm -rf "$staging/debs"
   # Static libraries of LLVM are a large part of the size and nobody links them.
-  find "$staging/root/usr/lib/llvm-$LLVM_MAJOR/lib" -name '*.a' -delete
-  python3 "$patch_std" "$(rust_library_folder "$staging/root")" ||
+  find "$staging/tree/usr/lib/llvm-$LLVM_MAJOR/lib" -name '*.a' -delete
+  python3 "$patch_std" "$(rust_library_folder "$staging/tree")" ||
     die "the standard library of this rustc could not be taught about Solana (see the line above)."
-  apt_candidates "${DEBIAN_PACKAGES[@]}" >"$staging/root/versions.txt"
+  apt_candidates "${DEBIAN_PACKAGES[@]}" >"$staging/tree/versions.txt"
   rm -rf "$destination"
-  mv "$staging/root" "$destination"
+  mv "$staging/tree" "$destination"
   rm -rf "$staging"
 }
 

@@ -1,6 +1,6 @@
 //! Credit vaults, stakes in them and credit lines: layouts of spec §10.
 
-use bytemuck::{Pod, Zeroable};
+use bytemuck::{NoUninit, Pod, Zeroable};
 
 use super::Pubkey;
 
@@ -110,7 +110,7 @@ pub struct VaultStake {
 }
 
 /// Where a line stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, NoUninit)]
 #[repr(u8)]
 pub enum LineState {
     /// Signed by the underwriter alone.
@@ -124,9 +124,8 @@ pub enum LineState {
 
 impl LineState {
     /// The byte as stored.
-    #[allow(clippy::as_conversions)]
     pub const fn byte(self) -> u8 {
-        self as u8
+        bytemuck::must_cast(self)
     }
 }
 

@@ -1,9 +1,9 @@
 //! The velocity halt's state (spec §7). Written by `halt` and `auction` only.
 
-use bytemuck::{Pod, Zeroable};
+use bytemuck::{NoUninit, Pod, Zeroable};
 
 /// Phase of a market.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, NoUninit)]
 #[repr(u8)]
 pub enum HaltPhase {
     Continuous = 0,
@@ -16,9 +16,8 @@ pub enum HaltPhase {
 
 impl HaltPhase {
     /// The byte as stored.
-    #[allow(clippy::as_conversions)]
     pub const fn byte(self) -> u8 {
-        self as u8
+        bytemuck::must_cast(self)
     }
 
     /// From a byte of an account; what is unknown counts as a call, in which nothing trades.
@@ -34,7 +33,7 @@ impl HaltPhase {
 }
 
 /// How far the auction of a halt has come, while the market is in UNCROSS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, NoUninit)]
 #[repr(u8)]
 pub enum AuctionStep {
     /// Matching both sides to find the last bid and ask that trade.
@@ -47,9 +46,8 @@ pub enum AuctionStep {
 
 impl AuctionStep {
     /// The byte as stored.
-    #[allow(clippy::as_conversions)]
     pub const fn byte(self) -> u8 {
-        self as u8
+        bytemuck::must_cast(self)
     }
 }
 

@@ -1,6 +1,6 @@
 //! A market's header: the authoritative state in front of its arena.
 
-use bytemuck::{Pod, Zeroable};
+use bytemuck::{NoUninit, Pod, Zeroable};
 
 use super::{HaltState, Pubkey, Side, Spending};
 use crate::params::MarketParams;
@@ -10,7 +10,7 @@ use crate::window::Windows;
 pub const FEEDS_MAX: usize = 3;
 
 /// Whether a market trades.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, NoUninit)]
 #[repr(u8)]
 pub enum MarketStatus {
     /// Created, without a first index yet.
@@ -24,9 +24,8 @@ pub enum MarketStatus {
 
 impl MarketStatus {
     /// The byte as stored.
-    #[allow(clippy::as_conversions)]
     pub const fn byte(self) -> u8 {
-        self as u8
+        bytemuck::must_cast(self)
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a block of a market's arena can be: an order, a seat or the end of an epoch.
 
-use bytemuck::{Pod, Zeroable};
+use bytemuck::{NoUninit, Pod, Zeroable};
 
 use super::Pubkey;
 use crate::error::{EngineError, Result};
@@ -25,7 +25,7 @@ pub struct Block {
 }
 
 /// The first byte of every block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, NoUninit)]
 #[repr(u8)]
 pub enum BlockKind {
     Free = 0,
@@ -36,14 +36,13 @@ pub enum BlockKind {
 
 impl BlockKind {
     /// The byte as stored.
-    #[allow(clippy::as_conversions)]
     pub const fn byte(self) -> u8 {
-        self as u8
+        bytemuck::must_cast(self)
     }
 }
 
 /// Side of an order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, NoUninit)]
 #[repr(u8)]
 pub enum OrderSide {
     Bid = 0,
@@ -52,9 +51,8 @@ pub enum OrderSide {
 
 impl OrderSide {
     /// The byte as stored.
-    #[allow(clippy::as_conversions)]
     pub const fn byte(self) -> u8 {
-        self as u8
+        bytemuck::must_cast(self)
     }
 
     /// From a byte of an instruction or an account.

@@ -123,7 +123,7 @@ mod tests {
         let mut buffer = [0; AUCTION_FILLED_SIZE_MAX];
         let mut fills = AuctionFills::new(&mut buffer);
         let mut records = Vec::new();
-        for number in 0..RECORDS_MAX as u64 {
+        for number in (0..).take(RECORDS_MAX) {
             let fill = fill(number);
             fills.push(&fill);
             records.push(AuctionFillRecord {
@@ -143,7 +143,7 @@ mod tests {
     fn a_record_too_many_is_an_error() {
         let mut buffer = [0; AUCTION_FILLED_SIZE_MAX];
         let mut fills = AuctionFills::new(&mut buffer);
-        for number in 0..=RECORDS_MAX as u64 {
+        for number in (0..).take(RECORDS_MAX + 1) {
             fills.push(&fill(number));
         }
         assert!(fills.bytes(&event(Vec::new())).is_err());
