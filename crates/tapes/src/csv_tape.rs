@@ -1,15 +1,19 @@
 //! A recorded tape: one row for each second with a trade.
 //!
 //! Columns: `unix_seconds,open,high,low,close,volume,trades`. Recorded highs and lows carry fewer
-//! digits than opens and closes, so a close may lie a hair outside them; anything else that does
-//! not make sense is an error that names the file and the line.
+//! digits than opens and closes, so an open or a close may lie a hair outside them; anything else
+//! that does not make sense is an error that names the file and the line.
 
 use std::{fs::File, io::Read, path::Path};
 
 use anyhow::{bail, Context, Result};
 use csv::{ReaderBuilder, StringRecord};
 
-use crate::{confidence_e8, parse_price_e8, PricePoint, PriceSource};
+use crate::{
+    confidence_e8,
+    decimal::{parse_price_e8, parse_volume_e8},
+    PricePoint, PriceSource,
+};
 
 const COLUMNS: [&str; 7] = [
     "unix_seconds",
@@ -21,9 +25,40 @@ const COLUMNS: [&str; 7] = [
     "trades",
 ];
 
+/// One second of a recorded market: a row of its tape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Candle {
+    /// Second of the tape, Unix seconds.
+    pub unix_seconds: i64,
+    /// First price of the second, 10^-8 US dollars; positive, as all four.
+    pub open_e8: i64,
+    /// Highest and lowest price; where recorded ones leave the open or the close outside, that.
+    pub high_e8: i64,
+    pub low_e8: i64,
+    /// Last price of the second.
+    pub close_e8: i64,
+    /// What was traded, 10^-8 of the tape's own unit (coins or contracts). Rounded down: what is
+    /// recorded more finely counts for no more than was traded.
+    pub volume_e8: u64,
+    /// How many trades.
+    pub trades: u64,
+}
+
+impl Candle {
+    fn point(&self) -> PricePoint {
+        PricePoint {
+            unix_seconds: self.unix_seconds,
+            price_e8: self.close_e8,
+            conf_e8: confidence_e8(self.close_e8, self.high_e8.abs_diff(self.low_e8)),
+        }
+    }
+}
+
 /// A tape in memory, with a place up to which it has been played. Never empty.
 #[derive(Clone, Debug)]
 pub struct CsvTape {
+    candles: Vec<Candle>,
+    /// The price of each candle.
     points: Vec<PricePoint>,
     played: usize,
 }
@@ -50,40 +85,48 @@ impl CsvTape {
                 header.iter().collect::<Vec<_>>().join(",")
             );
         }
-        let mut points: Vec<PricePoint> = Vec::new();
+        let mut candles: Vec<Candle> = Vec::new();
         for record in reader.into_records() {
             let record = record.with_context(|| format!("{name}: a row cannot be read"))?;
             let line = record.position().map_or(0, csv::Position::line);
-            let point = parse_row(&record).with_context(|| format!("{name}:{line}"))?;
-            if let Some(previous) = points.last() {
-                if point.unix_seconds <= previous.unix_seconds {
+            let candle = parse_row(&record).with_context(|| format!("{name}:{line}"))?;
+            if let Some(previous) = candles.last() {
+                if candle.unix_seconds <= previous.unix_seconds {
                     bail!(
                         "{name}:{line}: second {} does not come after {}",
-                        point.unix_seconds,
+                        candle.unix_seconds,
                         previous.unix_seconds
                     );
                 }
             }
-            points.push(point);
+            candles.push(candle);
         }
-        if points.is_empty() {
+        if candles.is_empty() {
             bail!("{name}: the tape has no rows");
         }
-        Ok(Self { points, played: 0 })
+        Ok(Self::of(candles))
+    }
+
+    fn of(candles: Vec<Candle>) -> Self {
+        Self {
+            points: candles.iter().map(Candle::point).collect(),
+            candles,
+            played: 0,
+        }
     }
 
     /// The part of the tape within `first..=last`, from its beginning.
     pub fn between(&self, first: i64, last: i64) -> Result<Self> {
-        let points: Vec<_> = self
-            .points
+        let candles: Vec<_> = self
+            .candles
             .iter()
-            .filter(|point| (first..=last).contains(&point.unix_seconds))
+            .filter(|candle| (first..=last).contains(&candle.unix_seconds))
             .copied()
             .collect();
-        if points.is_empty() {
+        if candles.is_empty() {
             bail!("the tape has no trade between {first} and {last}");
         }
-        Ok(Self { points, played: 0 })
+        Ok(Self::of(candles))
     }
 
     /// Whether everything has been played.
@@ -94,6 +137,11 @@ impl CsvTape {
     /// Every price of the tape, played or not.
     pub fn points(&self) -> &[PricePoint] {
         &self.points
+    }
+
+    /// Every row of the tape, played or not.
+    pub fn candles(&self) -> &[Candle] {
+        &self.candles
     }
 }
 
@@ -115,7 +163,7 @@ impl PriceSource for CsvTape {
     }
 }
 
-fn parse_row(record: &StringRecord) -> Result<PricePoint> {
+fn parse_row(record: &StringRecord) -> Result<Candle> {
     if record.len() != COLUMNS.len() {
         bail!("a row has {} columns, not {}", record.len(), COLUMNS.len());
     }
@@ -131,19 +179,19 @@ fn parse_row(record: &StringRecord) -> Result<PricePoint> {
     if high < low {
         bail!("the high {} is below the low {}", &record[2], &record[3]);
     }
-    let volume = record[5].parse::<f64>();
-    if !volume.is_ok_and(|volume| volume.is_finite() && volume >= 0.0) {
-        bail!("column volume: {:?} is not a volume", &record[5]);
-    }
-    if record[6].parse::<u64>().is_err() {
-        bail!("column trades: {:?} is not a count", &record[6]);
-    }
-    let top = high.max(open).max(close);
-    let bottom = low.min(open).min(close);
-    Ok(PricePoint {
+    let volume_e8 = parse_volume_e8(&record[5]).context("column volume")?;
+    let trades = record[6]
+        .parse::<u64>()
+        .ok()
+        .with_context(|| format!("column trades: {:?} is not a count", &record[6]))?;
+    Ok(Candle {
         unix_seconds,
-        price_e8: close,
-        conf_e8: confidence_e8(close, top.abs_diff(bottom)),
+        open_e8: open,
+        high_e8: high.max(open).max(close),
+        low_e8: low.min(open).min(close),
+        close_e8: close,
+        volume_e8,
+        trades,
     })
 }
 

@@ -39,6 +39,33 @@ fn a_close_outside_rounded_extremes_widens_the_range() {
 }
 
 #[test]
+fn a_row_is_kept_whole() {
+    let tape = tape(&["1760126403,200,210,190,205.5,6.267e-05,2"]).expect("tape");
+    assert_eq!(
+        tape.candles(),
+        [Candle {
+            unix_seconds: 1_760_126_403,
+            open_e8: 20_000_000_000,
+            high_e8: 21_000_000_000,
+            low_e8: 19_000_000_000,
+            close_e8: 20_550_000_000,
+            volume_e8: 6_267,
+            trades: 2,
+        }]
+    );
+}
+
+#[test]
+fn high_and_low_hold_open_and_close() {
+    let rows = ["100,5,3,2,1,1,1", "101,1,3,2,5,1,1"];
+    let tape = tape(&rows).expect("tape");
+    for candle in tape.candles() {
+        let extremes = (candle.high_e8, candle.low_e8);
+        assert_eq!(extremes, (500_000_000, 100_000_000));
+    }
+}
+
+#[test]
 fn every_bad_row_is_an_error_that_names_file_and_line() {
     let cases = [
         (
@@ -64,6 +91,10 @@ fn every_bad_row_is_an_error_that_names_file_and_line() {
         (
             "1760126404,1,1,1,1,inf,1",
             "sol.csv:3: column volume: \"inf\" is not a volume",
+        ),
+        (
+            "1760126404,1,1,1,1,1e30,1",
+            "sol.csv:3: column volume: \"1e30\" is too large for a volume",
         ),
         (
             "1760126404,1,1,1,1,1,1.5",
@@ -129,6 +160,7 @@ fn a_stretch_of_a_tape_starts_unplayed_and_is_never_empty() {
     let mut stretch = whole.between(101, 108).expect("stretch");
     assert_eq!((stretch.tape_start(), stretch.tape_end()), (103, Some(103)));
     assert_eq!(stretch.next_until(1_000).len(), 1);
+    assert_eq!(stretch.candles(), &whole.candles()[1..2]);
     assert!(whole.between(104, 108).is_err());
 }
 
@@ -145,6 +177,10 @@ fn every_recorded_tape_loads_and_lies_within_its_day() {
         let tape = CsvTape::open(&path).expect("tape");
         assert!(tape.tape_start() >= 1_760_126_400, "{}", path.display());
         assert!(tape.tape_end() < Some(1_760_137_200), "{}", path.display());
+        for candle in tape.candles() {
+            assert!(candle.volume_e8 > 0 && candle.trades > 0, "{candle:?}");
+        }
+        assert_eq!(tape.candles().len(), tape.points().len());
         tapes += 1;
     }
     assert_eq!(tapes, 8);

@@ -7,7 +7,7 @@ mod csv_tape;
 mod decimal;
 mod synthetic;
 
-pub use csv_tape::CsvTape;
+pub use csv_tape::{Candle, CsvTape};
 pub use decimal::parse_price_e8;
 pub use synthetic::{Regime, SyntheticConfig, SyntheticWalk};
 
