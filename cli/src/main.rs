@@ -1,5 +1,7 @@
 //! The `plimsoll` command: localnet, set-up, accounts, orders and what one wants to know about them.
 
+#[cfg(any(feature = "localnet", feature = "replay"))]
+mod artifact;
 mod cluster;
 mod commands;
 #[cfg(feature = "localnet")]
@@ -72,6 +74,9 @@ enum Command {
     /// Write price accounts to files that a validator of one's own starts with
     #[cfg(feature = "localnet")]
     PriceFiles(commands::price_files::PriceFilesArgs),
+    /// Play a recorded day through the program, with the rules switched one by one
+    #[cfg(feature = "replay")]
+    Replay(commands::replay::ReplayArgs),
     /// Deploy the program
     #[cfg(feature = "localnet")]
     #[command(subcommand)]
@@ -161,6 +166,8 @@ async fn run(cli: Cli) -> Result<()> {
         #[cfg(feature = "localnet")]
         Command::Demo(args) => return demo::run(args).await,
         Command::Keygen(args) => return commands::keygen::run(global.output(), &args),
+        #[cfg(feature = "replay")]
+        Command::Replay(args) => return commands::replay::run(global.output(), args),
         #[cfg(feature = "localnet")]
         Command::PriceFiles(args) => {
             return commands::price_files::run(&Session::open(&global)?, &args)
@@ -177,6 +184,8 @@ async fn on_a_cluster(session: &Session, command: Command) -> Result<()> {
     match command {
         #[cfg(feature = "localnet")]
         Command::Localnet(_) | Command::Demo(_) | Command::PriceFiles(_) => Ok(()),
+        #[cfg(feature = "replay")]
+        Command::Replay(_) => Ok(()),
         Command::Keygen(_) | Command::Keeper(_) => Ok(()),
         #[cfg(feature = "localnet")]
         Command::Program(command) => commands::program::run(session, command).await,

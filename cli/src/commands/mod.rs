@@ -19,5 +19,7 @@ pub(crate) mod order;
 #[cfg(feature = "localnet")]
 pub(crate) mod price_files;
 pub(crate) mod program;
+#[cfg(feature = "replay")]
+pub(crate) mod replay;
 pub(crate) mod setup;
 pub(crate) mod trades;

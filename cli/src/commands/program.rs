@@ -129,8 +129,8 @@ mod deploying {
     use solana_signer::Signer;
 
     use super::{require_accepted, sha256};
+    use crate::artifact::find_artifact;
     use crate::keys;
-    use crate::localnet::find_artifact;
     use crate::session::Session;
 
     /// Subcommands of `plimsoll program`.

@@ -46,7 +46,7 @@ pub(super) async fn deployed(session: &Session) -> Result<(Health, String)> {
 
 #[cfg(feature = "localnet")]
 fn artifact() -> Option<Vec<u8>> {
-    std::fs::read(crate::localnet::find_artifact().ok()?).ok()
+    std::fs::read(crate::artifact::find_artifact().ok()?).ok()
 }
 
 #[cfg(not(feature = "localnet"))]

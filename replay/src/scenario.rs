@@ -1,0 +1,362 @@
+//! Who trades, with how much, and how they behave: one TOML file. Every field has a default; the defaults are
+//! `replay/scenario.toml`.
+//!
+//! Amounts are whole dollars where a name says so and parts of all longs' value at the start (ppm) elsewhere, so that a
+//! scenario means the same for 500 accounts and for 5,000.
+
+use std::path::Path;
+
+use anyhow::{bail, Context, Result};
+use serde::{Deserialize, Serialize};
+
+/// The scenario that is played when none is given.
+pub const DEFAULT: &str = include_str!("../scenario.toml");
+/// Accounts of one market at most: what its account on chain has room for, with makers.
+const ACCOUNTS_MAX: u32 = 20_000;
+/// A million millionths.
+const PPM: u64 = 1_000_000;
+
+/// The whole file.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// Accounts of all cohorts together.
+    pub accounts: u32,
+    /// Cash of the default fund at the start, ppm of all longs' value.
+    pub default_fund_ppm: u64,
+    pub market: Market,
+    pub makers: Makers,
+    pub flow: Flow,
+    pub desk: Desk,
+    pub credit: Credit,
+    pub keeper: Keeper,
+    #[serde(rename = "cohort")]
+    pub cohorts: Vec<Cohort>,
+    /// The market's name on chain; set by the caller.
+    #[serde(skip)]
+    pub name: String,
+}
+
+/// The market's parameters that a risk committee would argue about; the others are the defaults of the specification.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Market {
+    /// Maintenance is half of it.
+    pub initial_margin_ppm: u32,
+    pub velocity_short_ppm: u32,
+    pub velocity_short_seconds: u32,
+    pub velocity_long_ppm: u32,
+    pub call_seconds: u32,
+    pub halt_budget_ppm: u32,
+    pub taker_fee_ppm: u32,
+    pub maker_fee_ppm: u32,
+    pub liquidation_contribution_ppm: u32,
+    pub default_fund_budget_ppm: u32,
+    pub confidence_ppm_max: u32,
+}
+
+/// Quotes on both sides around the price that makers believe in: the perpetual's last close where there is a tape of
+/// it, and the index elsewhere, leaned by what they hold.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Makers {
+    pub count: u32,
+    /// Cash of all of them together, ppm of all longs' value.
+    pub cash_ppm: u64,
+    /// Distance from the price and size of each level in calm, both ppm: of the price, and of all longs' value, for all
+    /// makers together.
+    pub levels: Vec<[u64; 2]>,
+    /// Volatility of a second, ppm, up to which they quote in full; beyond it sizes fall and distances grow in proportion.
+    pub calm_ppm: u64,
+    /// Sizes never fall below this part of themselves, ppm.
+    pub size_min_ppm: u64,
+    /// They quote anew when the price has moved by this much, ppm.
+    pub requote_ppm: u64,
+    /// Largest position of each, in multiples of its cash, ppm.
+    pub inventory_max_ppm: u64,
+    /// How far the price is leaned when the position is largest, ppm.
+    pub lean_ppm: u64,
+}
+
+/// The rest of the market: what a tape's volume stands for.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Flow {
+    /// Accounts among which it is spread, and the cash of all of them, ppm of all longs' value.
+    pub count: u32,
+    pub cash_ppm: u64,
+    /// Worth of one contract of the perpetual's tape, dollars.
+    pub contract_usd: u64,
+    /// Part of a tape's volume that comes here when there are [`Self::accounts_in_full`] accounts, ppm; fewer accounts see
+    /// less in proportion.
+    pub share_ppm: u64,
+    pub accounts_in_full: u32,
+    /// Without a perpetual's tape: how far from the index an order goes at most, ppm.
+    pub reach_ppm: u64,
+}
+
+/// A takeover desk that a keeper runs.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Desk {
+    /// Ppm of all longs' value; zero: no desk.
+    pub cash_ppm: u64,
+    /// Better than the mark by this much before it takes a position over, ppm.
+    pub discount_ppm: u64,
+}
+
+/// Underwriters.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Credit {
+    pub underwriters: u32,
+    /// Junior stake and other people's shares, in multiples of the lines, ppm.
+    pub junior_ppm: u64,
+    pub ordinary_ppm: u64,
+    pub call_seconds: u32,
+    pub drawn_rate_ppm: u32,
+    pub undrawn_rate_ppm: u32,
+}
+
+/// The keeper.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Keeper {
+    /// Transactions that reach the chain in a second at most.
+    pub per_second: u32,
+}
+
+/// Which way a cohort is positioned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Side {
+    Long,
+    Short,
+}
+
+/// A kind of trader.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cohort {
+    pub name: String,
+    pub side: Side,
+    /// Weight among the cohorts' numbers of accounts.
+    pub weight: u32,
+    /// Least and largest value of a position, dollars; drawn so that its logarithm is uniform. Shorts are scaled until they
+    /// are worth what the longs are.
+    pub notional_usd: [u64; 2],
+    /// Least and largest leverage, tenths; drawn uniformly.
+    pub leverage_tenths: [u64; 2],
+    /// Holds the position against something else that it owns or owes.
+    #[serde(default)]
+    pub hedger: bool,
+    /// A committed credit line, ppm of the position's value; zero: none.
+    #[serde(default)]
+    pub line_ppm: u64,
+    /// Part that closes the position itself when equity falls to `stop_at_ppm` of what it was, ppm.
+    #[serde(default)]
+    pub stops_ppm: u64,
+    #[serde(default = "half")]
+    pub stop_at_ppm: u64,
+    /// Part that deposits when equity falls under `call_at_ppm` of maintenance, ppm.
+    #[serde(default)]
+    pub tops_up_ppm: u64,
+    #[serde(default = "one_and_a_half")]
+    pub call_at_ppm: u64,
+    /// Seconds from that moment to the deposit, least and most.
+    #[serde(default = "minutes")]
+    pub delay_seconds: [u32; 2],
+    /// What it can deposit over the day, ppm of the position's value, in two equal parts.
+    #[serde(default)]
+    pub wallet_ppm: u64,
+}
+
+const fn half() -> u64 {
+    PPM / 2
+}
+
+const fn one_and_a_half() -> u64 {
+    PPM * 3 / 2
+}
+
+const fn minutes() -> [u32; 2] {
+    [30, 300]
+}
+
+impl Scenario {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// When it cannot be read or parsed, or holds mistakes, each of which is named.
+    pub fn load(path: &Path) -> Result<(Self, Vec<u8>)> {
+        let bytes = std::fs::read(path)
+            .with_context(|| format!("the scenario {} cannot be read", path.display()))?;
+        let text = std::str::from_utf8(&bytes)
+            .with_context(|| format!("the scenario {} is not text", path.display()))?;
+        let scenario = Self::parse(text).with_context(|| path.display().to_string())?;
+        Ok((scenario, bytes))
+    }
+
+    /// Reads a text.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn parse(text: &str) -> Result<Self> {
+        let scenario: Self = toml::from_str(text)?;
+        scenario.check()?;
+        Ok(scenario)
+    }
+
+    /// Every mistake at once.
+    ///
+    /// # Errors
+    /// When there is one.
+    pub fn check(&self) -> Result<()> {
+        let mut mistakes = Vec::new();
+        let mut when = |is: bool, what: String| {
+            if is {
+                mistakes.push(what);
+            }
+        };
+        when(
+            !(10..=ACCOUNTS_MAX).contains(&self.accounts),
+            format!("accounts must be 10 to {ACCOUNTS_MAX}"),
+        );
+        when(
+            self.makers.count == 0 || self.makers.levels.is_empty(),
+            "makers need a count and levels".to_owned(),
+        );
+        when(
+            self.makers.levels.len() > 8,
+            "makers have at most 8 levels".to_owned(),
+        );
+        when(
+            self.makers.calm_ppm == 0,
+            "makers.calm_ppm must not be zero".to_owned(),
+        );
+        when(
+            self.flow.count < 2,
+            "flow.count must be two or more".to_owned(),
+        );
+        when(
+            self.keeper.per_second == 0,
+            "keeper.per_second must not be zero".to_owned(),
+        );
+        for side in [Side::Long, Side::Short] {
+            let any = self.cohorts.iter().any(|c| c.side == side && c.weight != 0);
+            when(!any, format!("no cohort is {side:?}"));
+        }
+        for cohort in &self.cohorts {
+            let name = &cohort.name;
+            let same = self.cohorts.iter().filter(|other| other.name == *name);
+            when(
+                same.count() > 1,
+                format!("cohort {name}: the name is given twice"),
+            );
+            let [low, high] = cohort.notional_usd;
+            when(
+                low == 0 || low > high || high > 100_000_000,
+                format!("cohort {name}: notional_usd must be two amounts from 1 to 100000000, the smaller first"),
+            );
+            let [low, high] = cohort.leverage_tenths;
+            when(
+                low < 10 || low > high,
+                format!("cohort {name}: leverage_tenths must be 10 or more, the smaller first"),
+            );
+            // Equity in tenths of a millionth: the position must pass initial margin when it is opened, with its fee.
+            let least = u64::from(self.market.initial_margin_ppm)
+                + u64::from(self.market.taker_fee_ppm) * 2;
+            let equity = PPM * 10 / high.max(1);
+            when(
+                equity <= least,
+                format!(
+                    "cohort {name}: leverage {}.{} does not pass an initial margin of {} ppm",
+                    high / 10,
+                    high % 10,
+                    self.market.initial_margin_ppm
+                ),
+            );
+            let [first, last] = cohort.delay_seconds;
+            when(
+                first > last,
+                format!("cohort {name}: delay_seconds must have the smaller first"),
+            );
+            for (field, value) in [
+                ("stops_ppm", cohort.stops_ppm),
+                ("tops_up_ppm", cohort.tops_up_ppm),
+                ("line_ppm", cohort.line_ppm),
+            ] {
+                when(
+                    value > PPM,
+                    format!("cohort {name}: {field} is over 1000000"),
+                );
+            }
+            when(
+                cohort.line_ppm != 0 && self.credit.underwriters == 0,
+                format!("cohort {name}: a line needs an underwriter"),
+            );
+        }
+        if !mistakes.is_empty() {
+            bail!("{} mistakes\n  {}", mistakes.len(), mistakes.join("\n  "));
+        }
+        Ok(())
+    }
+
+    /// The market's name on chain.
+    pub fn market_name(&self) -> String {
+        if self.name.is_empty() {
+            "REPLAY".to_owned()
+        } else {
+            self.name.clone()
+        }
+    }
+
+    /// A part of an amount.
+    pub fn usd(&self, ppm: u64, amount: u64) -> u64 {
+        part(amount, ppm)
+    }
+}
+
+/// `amount` × ppm / 10^6, rounded down.
+pub fn part(amount: u64, ppm: u64) -> u64 {
+    let scaled = u128::from(amount) * u128::from(ppm) / u128::from(PPM);
+    u64::try_from(scaled).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_is_sound() {
+        let scenario = Scenario::parse(DEFAULT).expect("the default scenario");
+        assert!(scenario.cohorts.iter().any(|cohort| cohort.line_ppm != 0));
+    }
+
+    #[test]
+    fn every_mistake_is_named() {
+        let mut scenario = Scenario::parse(DEFAULT).expect("the default scenario");
+        scenario.accounts = 1;
+        scenario.makers.calm_ppm = 0;
+        scenario.cohorts[0].leverage_tenths = [10, 500];
+        scenario.cohorts[1].notional_usd = [5, 4];
+        scenario.cohorts[2].name = scenario.cohorts[0].name.clone();
+        let error = scenario.check().expect_err("mistakes").to_string();
+        for named in [
+            "accounts must be",
+            "makers.calm_ppm",
+            "leverage 50.0",
+            "notional_usd",
+            "given twice",
+        ] {
+            assert!(error.contains(named), "{named}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_field_that_does_not_exist_is_an_error() {
+        let text = DEFAULT.replace("[keeper]", "[keeper]\nspeed = 3");
+        let error = Scenario::parse(&text).expect_err("an unknown field");
+        assert!(error.to_string().contains("speed"), "{error}");
+    }
+}
