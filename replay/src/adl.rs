@@ -15,7 +15,8 @@ const PPM: u128 = 1_000_000;
 #[derive(Clone, Copy, Debug, Default)]
 struct Worth {
     base: i64,
-    value: i64,
+    /// Quote atoms × 2^32: not rounded, so that what is compared is what moved.
+    value: i128,
 }
 
 /// All seats of a market at one moment, valued at its mark.
@@ -36,12 +37,10 @@ impl Picture {
             let held = view
                 .holding(seat)
                 .map_err(|error| anyhow!("seat {index}: {error}"))?;
-            let open = mark
-                .position_value(held.base)
-                .map_err(|error| anyhow!("seat {index}: {error}"))?;
+            let open = i128::from(held.base) * i128::from(mark.0);
             let worth = Worth {
                 base: held.base,
-                value: held.quote.saturating_add(open),
+                value: (i128::from(held.quote) << 32) + open,
             };
             seats.insert(index, worth);
         }
@@ -96,21 +95,20 @@ impl Tolls {
             let closed = held.saturating_sub(is.base.unsigned_abs());
             rows.push((*seat, held, charge, closed));
         }
-        let charged: i64 = rows.iter().map(|(_, _, charge, _)| *charge).sum();
-        let open: u128 = rows.iter().map(|(_, held, _, _)| u128::from(*held)).sum();
-        let charged = u64::try_from(charged).unwrap_or(0);
+        let total: i128 = rows.iter().map(|(_, _, charge, _)| *charge).sum();
+        let open: i128 = rows.iter().map(|(_, held, _, _)| i128::from(*held)).sum();
+        let charged = atoms(total);
         let mut taken = Taken {
             charged,
             ..Taken::default()
         };
         let mut rates = Vec::with_capacity(rows.len());
         for (seat, held, charge, closed) in rows {
-            let charge = u64::try_from(charge).unwrap_or(0);
-            let equal = u128::from(charged) * u128::from(held) / open.max(1);
-            let deviation = u128::from(charge).abs_diff(equal);
-            taken.deviation = taken
-                .deviation
-                .max(u64::try_from(deviation).unwrap_or(u64::MAX));
+            // Divided first, so that it fits: a charge is under 2^95, a position under 2^48.
+            let equal = total / open.max(1) * i128::from(held)
+                + total % open.max(1) * i128::from(held) / open.max(1);
+            taken.deviation = taken.deviation.max(atoms((charge - equal).abs()));
+            let charge = atoms(charge);
             let value = |base: u64| value_of(before.mark, base);
             taken.closed_value = taken.closed_value.saturating_add(value(closed));
             rates.push(u128::from(charge) * PPM * PPM / u128::from(held).max(1));
@@ -161,6 +159,11 @@ impl Tolls {
         });
         rows.collect()
     }
+}
+
+/// Whole quote atoms of an amount × 2^32; zero of a negative one.
+fn atoms(scaled: i128) -> u64 {
+    u64::try_from(scaled.max(0) >> 32).unwrap_or(u64::MAX)
 }
 
 fn value_of(mark: PriceQ32, base: u64) -> u64 {

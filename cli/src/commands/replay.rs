@@ -129,7 +129,9 @@ fn replay(output: Output, args: &DayArgs) -> Result<()> {
         "{} and summary.json, events.csv, timing.json beside it",
         args.out.join("report.html").display()
     ));
-    output.result(&plimsoll_replay::summary::of(&study), || text(&study))
+    let summary: serde_json::Value =
+        serde_json::from_slice(&plimsoll_replay::summary::json(&study)?)?;
+    output.result(&summary, || text(&study))
 }
 
 /// A bar for each set of rules.
