@@ -73,8 +73,12 @@ impl CsvTape {
     }
 
     /// Reads a tape from anywhere; `name` stands for it in errors.
-    pub fn read(name: &str, source: impl Read) -> Result<Self> {
-        let mut reader = ReaderBuilder::new().flexible(true).from_reader(source);
+    pub fn read(name: &str, mut source: impl Read) -> Result<Self> {
+        let mut text = Vec::new();
+        source
+            .read_to_end(&mut text)
+            .with_context(|| format!("{name}: the file cannot be read"))?;
+        let mut reader = ReaderBuilder::new().flexible(true).from_reader(&text[..]);
         let header = reader
             .headers()
             .with_context(|| format!("{name}: the header cannot be read"))?;
@@ -88,17 +92,9 @@ impl CsvTape {
         let mut candles: Vec<Candle> = Vec::new();
         for record in reader.into_records() {
             let record = record.with_context(|| format!("{name}: a row cannot be read"))?;
-            let line = record.position().map_or(0, csv::Position::line);
-            let candle = parse_row(&record).with_context(|| format!("{name}:{line}"))?;
-            if let Some(previous) = candles.last() {
-                if candle.unix_seconds <= previous.unix_seconds {
-                    bail!(
-                        "{name}:{line}: second {} does not come after {}",
-                        candle.unix_seconds,
-                        previous.unix_seconds
-                    );
-                }
-            }
+            let candle = parse_row(&record)
+                .and_then(|candle| follows(candle, candles.last()))
+                .with_context(|| format!("{name}:{}", line_of(&text, &record)))?;
             candles.push(candle);
         }
         if candles.is_empty() {
@@ -161,6 +157,28 @@ impl PriceSource for CsvTape {
         self.played += due;
         points
     }
+}
+
+fn follows(candle: Candle, previous: Option<&Candle>) -> Result<Candle> {
+    let second = candle.unix_seconds;
+    if let Some(previous) = previous.filter(|previous| previous.unix_seconds >= second) {
+        bail!(
+            "second {second} does not come after {}",
+            previous.unix_seconds
+        );
+    }
+    Ok(candle)
+}
+
+/// Line of a record, from 1. The reader's own count stands before the line breaks that precede a
+/// record: one line early where they are two bytes, more after empty lines.
+fn line_of(text: &[u8], record: &StringRecord) -> usize {
+    let start = record.position().map_or(0, csv::Position::byte);
+    let start = usize::try_from(start).unwrap_or(usize::MAX).min(text.len());
+    let (before, rest) = text.split_at(start);
+    let breaks = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
+    let lines = before.iter().chain(breaks);
+    1 + lines.filter(|byte| **byte == b'\n').count()
 }
 
 fn parse_row(record: &StringRecord) -> Result<Candle> {

@@ -125,6 +125,23 @@ fn a_bad_row_far_down_is_named_by_its_own_line() {
 }
 
 #[test]
+fn lines_count_as_an_editor_counts_them() {
+    let text = format!("{HEADER}\n{GOOD}\n1760126404,1,1,1,oops,1,1\n");
+    for (text, line) in [
+        (text.replace('\n', "\r\n"), 3),
+        (text.replace("\n1760126404", "\n\n\n1760126404"), 5),
+        (format!("\u{feff}{text}"), 3),
+    ] {
+        let error = CsvTape::read("sol.csv", text.as_bytes()).expect_err("a bad tape");
+        let error = format!("{error:#}");
+        assert!(
+            error.starts_with(&format!("sol.csv:{line}: column close")),
+            "{error}"
+        );
+    }
+}
+
+#[test]
 fn a_tape_with_other_columns_is_refused_at_line_one() {
     let error = CsvTape::read("x.csv", "time,price\n1,2\n".as_bytes()).expect_err("columns");
     assert!(format!("{error:#}").starts_with("x.csv:1: the columns must be unix_seconds,open"));
