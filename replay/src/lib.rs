@@ -21,3 +21,4 @@ pub mod study;
 pub mod summary;
 pub mod tapes;
 pub mod venue;
+pub mod waves;

@@ -1,6 +1,8 @@
 //! `plimsoll replay`: a recorded day through the program's bytecode, with the rules switched one by one. Needs no
 //! cluster and sends nothing.
 
+mod waves;
+
 use std::path::PathBuf;
 
 use anyhow::{ensure, Context, Result};
@@ -28,7 +30,10 @@ pub(crate) struct ReplayArgs {
 }
 
 #[derive(Subcommand, Debug)]
-enum ReplayCommand {}
+enum ReplayCommand {
+    /// Recompute published waves of auto-deleveraging by the uniform rule, the queue beside it
+    Waves(waves::WavesArgs),
+}
 
 /// What is played.
 #[derive(Args, Clone, Debug)]
@@ -101,7 +106,7 @@ impl DayArgs {
 
 pub(crate) fn run(output: Output, args: ReplayArgs) -> Result<()> {
     match (args.command, args.day) {
-        (Some(command), _) => match command {},
+        (Some(ReplayCommand::Waves(args)), _) => waves::run(output, &args),
         (None, Some(day)) => replay(output, &day),
         (None, None) => Ok(()),
     }
