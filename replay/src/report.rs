@@ -166,7 +166,7 @@ fn supported(study: &Study) -> Markup {
         }
         @for finding in found {
             h3 { (finding.title) }
-            ul { @for sentence in &finding.supported { li { (sentence) } } }
+            (sentences(&finding.supported))
         }
     }
 }
@@ -191,7 +191,22 @@ fn unsupported(study: &Study) -> Markup {
         }
         @for finding in found {
             h3 { (finding.title) }
-            ul { @for sentence in &finding.unsupported { li { (sentence) } } }
+            (sentences(&finding.unsupported))
+        }
+    }
+}
+
+/// Sentences as a list; the verdict, which comes first, is set apart.
+fn sentences(all: &[String]) -> Markup {
+    html! {
+        ul {
+            @for sentence in all {
+                @if let Some((verdict, figures)) = sentence.split_once(". ") {
+                    li { strong { (verdict) ". " } (figures) }
+                } @else {
+                    li { (sentence) }
+                }
+            }
         }
     }
 }

@@ -137,7 +137,7 @@ impl Change {
             let places = if tick % 10_000 == 0 { 0 } else { 2 };
             format!("{}%", figures::decimal(tick.into(), 4, places))
         } else {
-            figures::compact(tick.into())
+            figures::axis(tick.into())
         }
     }
 }

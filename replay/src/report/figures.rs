@@ -83,6 +83,30 @@ pub(crate) fn price(e8: i64) -> String {
     format!("{whole}.{kept:0<2}")
 }
 
+/// The same with the digits that a glance can use.
+pub(crate) fn price_short(e8: i64) -> String {
+    let places = match e8.unsigned_abs() / 100_000_000 {
+        0 => 5,
+        1..=9 => 3,
+        10..=9_999 => 2,
+        _ => 0,
+    };
+    decimal(e8.into(), 8, places)
+}
+
+/// Quote atoms as USDC on an axis: short and without trailing zeros.
+pub(crate) fn axis(atoms: i128) -> String {
+    let text = compact(atoms);
+    let digits = text.trim_end_matches(char::is_alphabetic);
+    let unit = &text[digits.len()..];
+    let kept = if digits.contains('.') {
+        digits.trim_end_matches('0').trim_end_matches('.')
+    } else {
+        digits
+    };
+    format!("{kept}{unit}")
+}
+
 /// Ppm as percent.
 pub(crate) fn percent(ppm: i128) -> String {
     let places = match ppm.unsigned_abs() {
@@ -182,6 +206,12 @@ mod tests {
         assert_eq!(compact(999_999_000_000), "1.00m");
         assert_eq!(compact(999_000_000), "999.00");
         assert_eq!(compact(-45_600_000_000), "\u{2212}45.6k");
+        assert_eq!(axis(50_000_000_000_000), "50m");
+        assert_eq!(axis(1_250_000_000), "1.25k");
+        assert_eq!(axis(200_000), "0.2");
+        assert_eq!(axis(0), "0");
+        assert_eq!(price_short(2_092_490_000), "20.92");
+        assert_eq!(price_short(392_780_000), "3.928");
         assert_eq!(price(602_000_000), "6.02");
         assert_eq!(price(392_780_000), "3.9278");
         assert_eq!(price(1_234_567), "0.012346");

@@ -1,7 +1,7 @@
 //! What the figures say about each switched rule, and what they do not: sentences that hold by the figures alone.
 
 use super::figures;
-use super::measures::{self, Better, Measure, Verdict};
+use super::measures::{self, Better, Kind, Measure, Verdict};
 use crate::outcome::{Run, Study};
 use crate::rules::RuleSet;
 
@@ -172,6 +172,7 @@ fn compared(switch: &Switch, ours: &Run, theirs: &Run) -> Finding {
     }
     let silent = (switch.silent)(ours, theirs);
     finding.unsupported.extend(silent.map(str::to_owned));
+    let mut same = Vec::new();
     for measure in &measures::ALL {
         let claimed = switch.claims.contains(&measure.name);
         let values = (
@@ -184,14 +185,19 @@ fn compared(switch: &Switch, ours: &Run, theirs: &Run) -> Finding {
                 finding.supported.push(differs(switch, measure, values));
             }
             Verdict::Equal if claimed && silent.is_none() => {
-                finding.unsupported.push(equals(switch, measure, values.0));
+                same.push(equals(switch, measure, values.0));
+            }
+            Verdict::Slight if claimed && silent.is_none() => {
+                same.push(slight(switch, measure, values));
             }
             Verdict::Other if claimed && silent.is_none() => {
-                finding.unsupported.push(undecided(switch, measure, values));
+                same.push(undecided(switch, measure, values));
             }
             _ => {}
         }
     }
+    // What came out worse stands before what made no difference.
+    finding.unsupported.extend(same);
     finding
 }
 
@@ -199,6 +205,11 @@ fn equals(switch: &Switch, measure: &Measure, value: Option<i128>) -> String {
     let (title, value) = (plain(measure), measure.said(value));
     let Switch { ours, theirs, .. } = switch;
     format!("No difference. {title}: {value} both {ours} and {theirs}.")
+}
+
+fn slight(switch: &Switch, measure: &Measure, values: (Option<i128>, Option<i128>)) -> String {
+    let (title, text) = (plain(measure), both(switch, measure, values));
+    format!("Hardly any difference. {title}: {text}.")
 }
 
 fn undecided(switch: &Switch, measure: &Measure, values: (Option<i128>, Option<i128>)) -> String {
@@ -219,7 +230,10 @@ fn differs(switch: &Switch, measure: &Measure, values: (Option<i128>, Option<i12
     };
     let (title, text) = (plain(measure), both(switch, measure, values));
     let by = match (values.0, values.1) {
-        (Some(ours), Some(theirs)) if ours.signum() == theirs.signum() => {
+        // Percent of percents would be read as points.
+        (Some(ours), Some(theirs))
+            if ours.signum() == theirs.signum() && measure.kind != Kind::Part =>
+        {
             figures::relative_ppm(ours, theirs)
         }
         _ => None,

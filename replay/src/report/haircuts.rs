@@ -18,19 +18,28 @@ const BINS: usize = 12;
 struct Histogram {
     bins: [u64; BINS],
     winners: u64,
+    least: u64,
+    most: u64,
 }
 
 impl Histogram {
     fn of(values: impl Iterator<Item = u64>, top: u64) -> Self {
         let mut bins = [0; BINS];
         let mut winners = 0;
+        let (mut least, mut most) = (u64::MAX, 0);
         for value in values {
+            (least, most) = (value.min(least), value.max(most));
             winners += 1;
             if let Some(bin) = bins.get_mut(bin(value, top)) {
                 *bin += 1;
             }
         }
-        Self { bins, winners }
+        Self {
+            bins,
+            winners,
+            least: least.min(most),
+            most,
+        }
     }
 
     fn share_ppm(&self, winners: u64) -> u64 {
@@ -117,7 +126,8 @@ fn panel(run: &Run, histogram: Histogram, top: u64) -> Markup {
                 strong { (title(run.rules)) } br;
                 span class="muted" {
                     (figures::plural(histogram.winners, "winner", "winners")) ", "
-                    (figures::percent(untouched.into())) " lost nothing"
+                    @if untouched == 0 { "all bore a part" } @else { (figures::percent(untouched.into())) " lost nothing" }
+                    "; least " (figures::percent(histogram.least.into())) ", most " (figures::percent(histogram.most.into()))
                 }
             }
             svg viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="img" aria-label={ (title(run.rules)) ": share of winners" } {

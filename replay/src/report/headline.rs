@@ -11,6 +11,7 @@ use crate::rules::RuleSet;
 struct Tile {
     title: &'static str,
     value: String,
+    unit: &'static str,
     /// What it means beside the rest.
     words: String,
 }
@@ -28,12 +29,12 @@ pub(crate) fn section(study: &Study) -> Markup {
                 @for tile in tiles(study, ours) {
                     div class="tile" {
                         p class="tile-title" { (tile.title) }
-                        p class="tile-value" { (tile.value) }
+                        p class="tile-value" { (tile.value) @if !tile.unit.is_empty() { span class="unit" { " " (tile.unit) } } }
                         p class="muted" { (tile.words) }
                     }
                 }
             }
-            p class="note" { "Figures of the run under Plimsoll's own rules. USDC unless it says otherwise." }
+            p class="note" { "Figures of the run under Plimsoll's own rules. Amounts are USDC." }
         } @else {
             p { "Plimsoll's own rules (" code { "plimsoll" } ") were not run." }
         }
@@ -42,7 +43,7 @@ pub(crate) fn section(study: &Study) -> Markup {
 
 fn played(study: &Study) -> String {
     format!(
-        "{}, {} to {} UTC, second by second: {}, {}, seed {}.",
+        "{}, {} to {} UTC, second by second: {}, {}, seed\u{a0}{}.",
         figures::date(study.start),
         figures::clock(study.start),
         figures::clock_at(study.start, study.seconds),
@@ -122,6 +123,7 @@ fn liquidated(study: &Study, run: &Run) -> Tile {
     Tile {
         title: "Liquidated",
         value: figures::compact(measures.liquidated_notional.into()),
+        unit: "USDC",
         words: format!(
             "{} of {} accounts; {only}",
             figures::count(measures.liquidated_accounts.into()),
@@ -140,6 +142,7 @@ fn hedgers(study: &Study, run: &Run) -> Tile {
     Tile {
         title: "Hedgers stopped out",
         value: figures::count(run.measures.hedgers_stopped_out.into()),
+        unit: "",
         words: format!(
             "{} drawn from credit lines{without}",
             figures::compact(run.measures.credit_drawn.into())
@@ -151,6 +154,7 @@ fn bad_debt(run: &Run) -> Tile {
     Tile {
         title: "Bad debt",
         value: figures::compact(run.measures.bad_debt.into()),
+        unit: "USDC",
         words: format!(
             "default fund paid {}; underwriters {}",
             figures::compact(run.measures.default_fund_used.into()),
@@ -171,6 +175,7 @@ fn adl(run: &Run) -> Tile {
     Tile {
         title: "Borne by winners",
         value: figures::compact(run.waterfall.winners.into()),
+        unit: "USDC",
         words,
     }
 }
@@ -185,6 +190,7 @@ fn halts(run: &Run) -> Tile {
     Tile {
         title: "Halts",
         value: figures::count(run.measures.halts.into()),
+        unit: "",
         words: format!(
             "{} s in all; {} found a price",
             figures::count(run.measures.halted_seconds.into()),
@@ -194,13 +200,14 @@ fn halts(run: &Run) -> Tile {
 }
 
 fn low(run: &Run) -> Tile {
-    let index = figures::price(run.measures.index_low);
+    let index = figures::price_short(run.measures.index_low);
     Tile {
         title: "Lowest price on the venue",
         value: run.measures.venue_low.map_or_else(
             || "none".to_owned(),
-            |low| format!("${}", figures::price(low)),
+            |low| format!("${}", figures::price_short(low)),
         ),
+        unit: "",
         words: format!("the index's low was ${index}"),
     }
 }
@@ -220,6 +227,7 @@ fn deposits(run: &Run) -> Tile {
     Tile {
         title: "Deposits accepted",
         value: accepted,
+        unit: "",
         words,
     }
 }
@@ -233,6 +241,7 @@ fn custody(run: &Run) -> Tile {
     Tile {
         title: "Custody",
         value: value.to_owned(),
+        unit: "",
         words: words.to_owned(),
     }
 }

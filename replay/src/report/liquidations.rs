@@ -10,7 +10,9 @@ use crate::rules::RuleSet;
 
 /// Lengths that a bar may stand for, seconds.
 const BAR_SECONDS: [u32; 8] = [1, 5, 10, 30, 60, 120, 300, 600];
-const STRIP_HEIGHT: i64 = 84;
+const STRIP_HEIGHT: i64 = 66;
+/// Room for the times under the last strip.
+const TIMES_HEIGHT: i64 = 20;
 
 /// Notional in each bar's stretch.
 fn bars(run: &Run, bar_seconds: u32) -> Vec<i64> {
@@ -20,6 +22,15 @@ fn bars(run: &Run, bar_seconds: u32) -> Vec<i64> {
         i64::try_from(total).unwrap_or(i64::MAX)
     };
     run.timeline.chunks(length).map(sum).collect()
+}
+
+/// A bar's length, as in "each minute".
+fn length(seconds: u32) -> String {
+    match seconds {
+        1 => "second".to_owned(),
+        60 => "minute".to_owned(),
+        _ => figures::duration(seconds.into()),
+    }
 }
 
 pub(crate) fn section(study: &Study) -> Markup {
@@ -35,63 +46,77 @@ pub(crate) fn section(study: &Study) -> Markup {
     let ours = findings::run(study, RuleSet::Plimsoll).map(|run| bars(run, bar_seconds));
     html! {
         p class="note" {
-            "USDC in each " (figures::duration(bar_seconds.into())) ", all strips on one scale"
+            "USDC liquidated in each " (length(bar_seconds)) ", all strips on one scale"
             @if ours.is_some() && runs.len() > 1 { "; the thin line is Plimsoll, for comparison" }
             ". Times are UTC."
         }
-        @for (run, bars) in &runs {
-            @let ours = ours.as_ref().filter(|_| run.rules != RuleSet::Plimsoll);
+        @for (place, (run, bars)) in (1..).zip(&runs) {
+            @let strip = Strip {
+                bars,
+                ours: ours.as_deref().filter(|_| run.rules != RuleSet::Plimsoll),
+                bar_seconds,
+                most,
+                times: place == runs.len(),
+            };
             div class="strip" {
                 p class="strip-title" {
                     strong { (run.rules.title()) }
                     span {
                         (figures::compact(run.measures.liquidated_notional.into())) " USDC, "
                         (figures::plural(run.measures.liquidated_accounts, "account", "accounts"))
-                        @if ours.is_some_and(|ours| ours == bars) { ": the same as Plimsoll" }
+                        @if strip.ours.is_some_and(|ours| ours == bars) { "; at the same times as Plimsoll" }
                     }
                 }
-                @for size in [Size::Wide, Size::Narrow] {
-                    (strip(study, run.rules, bars, ours, (bar_seconds, most), size))
-                }
+                @for size in [Size::Wide, Size::Narrow] { (strip.draw(study, run, size)) }
             }
         }
     }
 }
 
-fn strip(
-    study: &Study,
-    rules: RuleSet,
-    bars: &[i64],
-    ours: Option<&Vec<i64>>,
-    (bar_seconds, most): (u32, i64),
-    size: Size,
-) -> Markup {
-    let width = if size == Size::Narrow { 360 } else { 1_080 };
-    let plot = Plot::new(
-        (48, width - 8, 8, STRIP_HEIGHT - 24),
-        (0, study.seconds.into()),
-        (0, most),
-    );
-    let class = if rules == RuleSet::Plimsoll {
-        "fill-ours"
-    } else {
-        "fill-other"
-    };
-    let ticks = if width > 600 { 13 } else { 5 };
-    let name = format!("{}: notional liquidated over time, USDC", rules.title());
-    html! {
-        svg viewBox={ "0 0 " (width) " " (STRIP_HEIGHT) } class=(size.class()) role="img" aria-label=(name) {
-            @if most > 0 {
-                (plot.y_axis(2, |tick, _| figures::compact(tick.into())))
-            }
-            (plot.time_axis(study.start, ticks))
-            @if bars.iter().any(|bar| *bar > 0) {
-                path class=(class) d=(columns(&plot, bars, bar_seconds)) {}
-            } @else {
-                text class="tick" x=(plot.left + 8) y=(plot.bottom - 8) { "Nothing was liquidated." }
-            }
-            @if let Some(ours) = ours {
-                path class="line outline-ours" d=(outline(&plot, ours, bar_seconds)) {}
+/// The chart of one run.
+struct Strip<'a> {
+    bars: &'a [i64],
+    /// Plimsoll's, to compare with.
+    ours: Option<&'a [i64]>,
+    bar_seconds: u32,
+    /// The tallest bar of all runs.
+    most: i64,
+    /// Whether the times are written under it.
+    times: bool,
+}
+
+impl Strip<'_> {
+    fn draw(&self, study: &Study, run: &Run, size: Size) -> Markup {
+        let (width, ticks) = if size == Size::Narrow {
+            (360, 5)
+        } else {
+            (1_080, 13)
+        };
+        let plot = Plot::new(
+            (48, width - 20, 8, STRIP_HEIGHT - 4),
+            (0, study.seconds.into()),
+            (0, self.most),
+        );
+        let height = STRIP_HEIGHT + if self.times { TIMES_HEIGHT } else { 0 };
+        let class = if run.rules == RuleSet::Plimsoll {
+            "fill-ours"
+        } else {
+            "fill-other"
+        };
+        let name = format!("{}: notional liquidated over time, USDC", run.rules.title());
+        html! {
+            svg viewBox={ "0 0 " (width) " " (height) } class=(size.class()) role="img" aria-label=(name) {
+                @if self.most > 0 { (plot.y_axis(2, |tick, _| figures::axis(tick.into()))) }
+                @if self.times { (plot.time_axis(study.start, ticks)) }
+                line class="axis" x1=(plot.left) x2=(plot.right) y1=(plot.bottom) y2=(plot.bottom) {}
+                @if self.bars.iter().any(|bar| *bar > 0) {
+                    path class=(class) d=(columns(&plot, self.bars, self.bar_seconds)) {}
+                } @else {
+                    text class="tick" x=(plot.left + 8) y=(plot.bottom - 8) { "Nothing was liquidated." }
+                }
+                @if let Some(ours) = self.ours.filter(|ours| *ours != self.bars) {
+                    path class="line outline-ours" d=(outline(&plot, ours, self.bar_seconds)) {}
+                }
             }
         }
     }
@@ -121,11 +146,21 @@ fn columns(plot: &Plot, bars: &[i64], bar_seconds: u32) -> String {
     path
 }
 
+/// The tops of another run's bars, from the first to the last.
 fn outline(plot: &Plot, bars: &[i64], bar_seconds: u32) -> String {
-    let mut path = format!("M{} {}", plot.left, plot.bottom);
-    for (place, bar) in (0_u32..).zip(bars) {
-        let (_, to) = edges(plot, place, bar_seconds);
+    let some = |bar: &i64| *bar > 0;
+    let Some(first) = bars.iter().position(some) else {
+        return String::new();
+    };
+    let last = bars.iter().rposition(some).unwrap_or(first);
+    let mut path = String::new();
+    for (place, bar) in (0_u32..).zip(bars).skip(first).take(last - first + 1) {
+        let (from, to) = edges(plot, place, bar_seconds);
+        if path.is_empty() {
+            path = format!("M{} {}", px(from), plot.bottom);
+        }
         path.push_str(&format!("V{}H{}", px(plot.y(*bar)), px(to)));
     }
+    path.push_str(&format!("V{}", plot.bottom));
     path
 }

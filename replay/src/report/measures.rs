@@ -37,6 +37,8 @@ pub(crate) enum Verdict {
     Better,
     Worse,
     Equal,
+    /// Different by too little to say anything of: see [`Measure::is_slight`].
+    Slight,
     /// Different, of a measure that is better neither way.
     Other,
 }
@@ -62,6 +64,7 @@ impl Measure {
             Kind::Seconds => format!("{} s", figures::count(value)),
             Kind::Amount => figures::amount(value),
             Kind::Part => figures::percent(value),
+            Kind::Coefficient if value == 0 => "0".to_owned(),
             Kind::Coefficient => figures::decimal(value, 6, 4),
             Kind::Price => figures::price(i64::try_from(value).unwrap_or(i64::MAX)),
             Kind::YesNo => if value == 1 { "yes" } else { "no" }.to_owned(),
@@ -78,6 +81,17 @@ impl Measure {
         }
     }
 
+    /// Whether two values differ by under a hundredth of the reference, or by under one USDC. Of one draw of a population
+    /// such a difference says nothing.
+    fn is_slight(&self, value: i128, reference: i128) -> bool {
+        let difference = value.abs_diff(reference);
+        match self.kind {
+            Kind::YesNo => false,
+            Kind::Amount if difference < 1_000_000 => true,
+            _ => difference < reference.unsigned_abs() / 100,
+        }
+    }
+
     /// What `value` is against `reference`. A price that there was not is not compared.
     pub(crate) fn verdict(&self, value: Option<i128>, reference: Option<i128>) -> Verdict {
         if value == reference {
@@ -88,6 +102,7 @@ impl Measure {
         };
         let order = match self.better {
             Better::Neutral => return Verdict::Other,
+            _ if self.is_slight(value, reference) => return Verdict::Slight,
             Better::Lower => reference.cmp(&value),
             Better::Higher => value.cmp(&reference),
             Better::NearZero => reference.unsigned_abs().cmp(&value.unsigned_abs()),
@@ -196,7 +211,7 @@ pub(crate) const ALL: [Measure; 26] = [
     },
     Measure {
         name: "adl_overshoot",
-        title: "Taken from winners beyond that, USDC",
+        title: "Taken from winners beyond the need, USDC",
         definition: "What was taken from winners beyond what was left for them to bear; negative: less.",
         kind: Kind::Amount,
         better: Better::NearZero,
@@ -339,19 +354,28 @@ mod tests {
     fn better_and_worse_are_said_of_real_differences_only() {
         let bad_debt = measure("bad_debt");
         assert_eq!(bad_debt.verdict(Some(1), Some(1)), Verdict::Equal);
-        assert_eq!(bad_debt.verdict(Some(1), Some(2)), Verdict::Better);
-        assert_eq!(bad_debt.verdict(Some(2), Some(1)), Verdict::Worse);
+        let usdc = |amount: i128| Some(amount * 1_000_000);
+        assert_eq!(bad_debt.verdict(usdc(1), usdc(2)), Verdict::Better);
+        assert_eq!(bad_debt.verdict(usdc(2), usdc(1)), Verdict::Worse);
+        assert_eq!(bad_debt.verdict(Some(0), Some(999_999)), Verdict::Slight);
+        assert_eq!(bad_debt.verdict(usdc(1_010), usdc(1_000)), Verdict::Worse);
+        assert_eq!(bad_debt.verdict(usdc(1_009), usdc(1_000)), Verdict::Slight);
+        let hedgers = measure("hedgers_stopped_out");
+        assert_eq!(hedgers.verdict(Some(1), Some(0)), Verdict::Worse);
+        assert_eq!(hedgers.verdict(Some(999), Some(1_000)), Verdict::Slight);
+        let custody = measure("custody_exact");
+        assert_eq!(custody.verdict(Some(0), Some(1)), Verdict::Worse);
         assert_eq!(
             measure("halts").verdict(Some(2), Some(1)),
             Verdict::Other,
             "more halts are neither"
         );
         let overshoot = measure("adl_overshoot");
-        assert_eq!(overshoot.verdict(Some(-5), Some(3)), Verdict::Worse);
-        assert_eq!(overshoot.verdict(Some(-3), Some(3)), Verdict::Other);
-        assert_eq!(overshoot.verdict(Some(0), Some(3)), Verdict::Better);
+        assert_eq!(overshoot.verdict(usdc(-5), usdc(3)), Verdict::Worse);
+        assert_eq!(overshoot.verdict(usdc(-3), usdc(3)), Verdict::Other);
+        assert_eq!(overshoot.verdict(usdc(0), usdc(3)), Verdict::Better);
         let pnl = measure("underwriter_pnl");
-        assert_eq!(pnl.verdict(Some(-1), Some(0)), Verdict::Worse);
+        assert_eq!(pnl.verdict(usdc(-1), usdc(0)), Verdict::Worse);
         let gap = measure("venue_below_index");
         assert_eq!(gap.verdict(None, Some(0)), Verdict::Other);
     }

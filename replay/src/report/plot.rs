@@ -210,8 +210,8 @@ fn flush(path: &mut String, pending: &mut Vec<(i64, i64)>, mut drawn: bool) -> b
 }
 
 fn stroke(path: &mut String, (column, low, high): (i64, i64, i64)) {
-    // A price without a range still is a mark of one pixel.
-    let high = high.min(low - 10);
+    // A price without a range still is a mark of a pixel and a half.
+    let high = high.min(low - 15);
     path.push_str(&format!("M{}.5 {}V{}", column, px(low), px(high)));
 }
 
@@ -234,7 +234,7 @@ mod tests {
     #[test]
     fn ranges_of_one_pixel_are_one_stroke() {
         let points = [(0, 4, 6), (5, 2, 5), (20, 3, 3)];
-        assert_eq!(plot().ranges(points.into_iter()), "M0.5 40V20M2.5 35V34");
+        assert_eq!(plot().ranges(points.into_iter()), "M0.5 40V20M2.5 35V33.5");
     }
 
     #[test]

@@ -143,8 +143,9 @@ fn curves(study: &Study, run: &Run, view: View, plot: &Plot) -> Markup {
     html! {
         @if !perp.is_empty() { path class="bar-perp" d=(perp) {} }
         @if !venue.is_empty() { path class="bar-venue" d=(venue) {} }
-        @if !index.is_empty() { path class="line line-index" d=(index) {} }
+        // The index is the thinner one: where both are the same, both are seen.
         @if !mark.is_empty() { path class="line line-mark" d=(mark) {} }
+        @if !index.is_empty() { path class="line line-index" d=(index) {} }
     }
 }
 
@@ -172,7 +173,7 @@ fn auctions(study: &Study, run: &Run, view: View, plot: &Plot) -> Markup {
                 }
             }
             @if labelled {
-                text class="label ink halo" x=(px(x + 70)) y=(px(y - 60)) { (figures::price(price)) }
+                text class="label ink halo" x=(px(x + 70)) y=(px(y - 60)) { (figures::price_short(price)) }
             }
         }
     }
@@ -196,7 +197,7 @@ fn labels(study: &Study, run: &Run, view: View, plot: &Plot) -> Vec<EndLabel> {
         Some(EndLabel {
             tenths: plot.y(price),
             class,
-            text: format!("{name} {}", figures::price(price)),
+            text: format!("{name} {}", figures::price_short(price)),
         })
     });
     labels.collect()

@@ -13,8 +13,9 @@ pub(crate) fn section(study: &Study) -> Markup {
     html! {
         p class="note" {
             @if ours.is_some() {
-                "Under each figure is its difference to Plimsoll. A difference is called better or worse only where the figures differ and the "
-                "measure has a better side; where they are the same, to the last digit, it says equal. One run is one draw: a small difference can be chance."
+                "Under each figure is its difference to Plimsoll. It is called better or worse only where the measure has a better side and the figures "
+                "differ by a hundredth and by one USDC at least; under that it says hardly, and where they are the same to the last digit, equal. "
+                "One run is one draw: a larger difference can still be chance."
             } @else {
                 "Plimsoll's own rules were not run, so there is nothing to compare with."
             }
@@ -58,6 +59,7 @@ fn cell(measure: &Measure, run: &Run, ours: Option<&Run>) -> Markup {
                 br;
                 @match measure.verdict(value, ours) {
                     Verdict::Equal => span class="muted" { "equal" },
+                    Verdict::Slight => span class="muted" { "hardly: " (difference(measure, value, ours)) },
                     Verdict::Better => span class="better" { (difference(measure, value, ours)) " better" },
                     Verdict::Worse => span class="worse" { (difference(measure, value, ours)) " worse" },
                     Verdict::Other => span class="muted" { (difference(measure, value, ours)) },
@@ -75,5 +77,7 @@ fn difference(measure: &Measure, value: Option<i128>, ours: Option<i128>) -> Str
         return String::new();
     }
     let difference = value.saturating_sub(ours);
-    figures::signed(measure.text(Some(difference)))
+    let text = figures::signed(measure.text(Some(difference)));
+    // Percent less percent are points.
+    text.replace('%', " pp")
 }

@@ -43,6 +43,13 @@ fn part_of<'a>(page: &'a str, id: &str) -> &'a str {
     rest.split("<section").next().expect("its text")
 }
 
+/// The sentences of a section, without their emphasis.
+fn said(page: &str, id: &str) -> String {
+    part_of(page, id)
+        .replace("<strong>", "")
+        .replace("</strong>", "")
+}
+
 fn measures(study: &mut Study, rules: RuleSet) -> &mut crate::outcome::Measures {
     let run = study.runs.iter_mut().find(|run| run.rules == rules);
     &mut run.expect("the run").measures
@@ -138,26 +145,24 @@ fn the_page_needs_nothing_from_outside_and_escapes_names() {
 fn what_a_rule_did_not_do_is_said_when_and_only_when_the_figures_say_so() {
     let study = sample::study(1_200, &RuleSet::ALL);
     let page = text(&study);
-    let (good, bad) = (part_of(&page, "supported"), part_of(&page, "unsupported"));
-    let lower =
-        "Lower. Notional liquidated: 91,234,568 USDC with halts, 91,236,568 USDC without halts";
-    assert!(good.contains(lower), "{good}");
-    assert!(!bad.contains("Notional liquidated: 91,234,568 USDC with halts"));
+    let (good, bad) = (said(&page, "supported"), said(&page, "unsupported"));
+    let hardly = "Hardly any difference. Notional liquidated: 91,234,568 USDC with halts, 91,236,568 USDC without halts.";
+    assert!(bad.contains(hardly), "{bad}");
+    assert!(!good.contains("Notional liquidated"), "{good}");
     assert!(
         good.contains("Lower. Hedgers stopped out: 31 with credit lines, 212 without credit lines")
     );
     assert!(
         bad.contains("No difference. Bad debt: 2,444,567 USDC both with halts and without halts.")
     );
-    let pnl = "Worse: lower. Underwriters&apos; profit and loss";
-    let pnl = pnl.replace("&apos;", "'");
-    assert!(bad.contains(&pnl), "credit cost its lenders: {bad}");
+    let pnl = "Worse: lower. Underwriters' profit and loss";
+    assert!(bad.contains(pnl), "credit cost its lenders: {bad}");
     assert!(!good.contains("Underwriters'"));
 
     let mut study = sample::study(1_200, &RuleSet::ALL);
     measures(&mut study, RuleSet::Plimsoll).liquidated_notional += 10_000_000_000_000;
     let page = text(&study);
-    let (good, bad) = (part_of(&page, "supported"), part_of(&page, "unsupported"));
+    let (good, bad) = (said(&page, "supported"), said(&page, "unsupported"));
     assert!(!good.contains("Notional liquidated"));
     let worse = "Worse: higher. Notional liquidated: 101,234,568 USDC with halts, 91,236,568 USDC without halts (+11.0%)";
     assert!(bad.contains(worse), "{bad}");
@@ -244,7 +249,13 @@ fn equal_figures_are_called_equal_and_only_different_ones_better_or_worse() {
     let page = text(&study);
     let table = part_of(&page, "measures");
     assert_eq!(table.matches(">equal<").count(), measures::ALL.len() - 1);
-    assert!(table.contains("+0.000001 worse"), "an atom is a difference");
+    assert!(
+        table.contains("hardly: +0.000001"),
+        "an atom is a difference, but not worse"
+    );
+    measures(&mut study, RuleSet::NoHalt).bad_debt += 1_000_000_000_000;
+    let page = text(&study);
+    assert!(part_of(&page, "measures").contains("+1,000,000 worse"));
 }
 
 #[test]
