@@ -77,8 +77,14 @@ pub(crate) fn price(e8: i64) -> String {
         1..=999 => 4,
         _ => 2,
     };
-    let text = decimal(e8.into(), 8, places);
-    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+    at_least_cents(&decimal(e8.into(), 8, places))
+}
+
+/// Without the zeros that follow cents.
+fn at_least_cents(text: &str) -> String {
+    let Some((whole, fraction)) = text.split_once('.') else {
+        return text.to_owned();
+    };
     let kept = fraction.trim_end_matches('0');
     format!("{whole}.{kept:0<2}")
 }
@@ -91,7 +97,7 @@ pub(crate) fn price_short(e8: i64) -> String {
         10..=9_999 => 2,
         _ => 0,
     };
-    decimal(e8.into(), 8, places)
+    at_least_cents(&decimal(e8.into(), 8, places))
 }
 
 /// Quote atoms as USDC on an axis: short and without trailing zeros.
@@ -110,7 +116,7 @@ pub(crate) fn axis(atoms: i128) -> String {
 /// Ppm as percent.
 pub(crate) fn percent(ppm: i128) -> String {
     let places = match ppm.unsigned_abs() {
-        0 => 0,
+        size if size % 10_000 == 0 => 0,
         1..=999 => 4,
         1_000..=99_999 => 2,
         _ => 1,
@@ -185,7 +191,7 @@ fn grouped(number: u128) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3);
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -215,6 +221,8 @@ mod tests {
         assert_eq!(price(602_000_000), "6.02");
         assert_eq!(price(392_780_000), "3.9278");
         assert_eq!(price(1_234_567), "0.012346");
+        assert_eq!(price_short(602_000_000), "6.02");
+        assert_eq!(percent(1_000_000), "100%");
         assert_eq!(percent(345_678), "34.6%");
         assert_eq!(percent(-13_400), "\u{2212}1.34%");
         assert_eq!(percent(7), "0.0007%");

@@ -172,6 +172,7 @@ fn compared(switch: &Switch, ours: &Run, theirs: &Run) -> Finding {
     }
     let silent = (switch.silent)(ours, theirs);
     finding.unsupported.extend(silent.map(str::to_owned));
+    let sound = ours.flaws.is_empty() && theirs.flaws.is_empty();
     let mut same = Vec::new();
     for measure in &measures::ALL {
         let claimed = switch.claims.contains(&measure.name);
@@ -181,7 +182,7 @@ fn compared(switch: &Switch, ours: &Run, theirs: &Run) -> Finding {
         );
         match measure.verdict(values.0, values.1) {
             Verdict::Worse => finding.unsupported.push(differs(switch, measure, values)),
-            Verdict::Better if claimed && silent.is_none() => {
+            Verdict::Better if claimed && sound && silent.is_none() => {
                 finding.supported.push(differs(switch, measure, values));
             }
             Verdict::Equal if claimed && silent.is_none() => {

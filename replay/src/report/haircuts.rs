@@ -42,6 +42,21 @@ impl Histogram {
         }
     }
 
+    /// How much from whom, in few words.
+    fn words(&self) -> String {
+        let (least, most) = (self.least.into(), self.most.into());
+        let (least, most) = (figures::percent(least), figures::percent(most));
+        let untouched = self.share_ppm(self.bins[0]);
+        match (self.bins[0], self.least == self.most) {
+            (0, true) => format!("{most} of each"),
+            (0, false) => format!("{least} to {most}"),
+            _ => format!(
+                "{} lost nothing, the most {most}",
+                figures::percent(untouched.into())
+            ),
+        }
+    }
+
     fn share_ppm(&self, winners: u64) -> u64 {
         let share = u128::from(winners) * u128::from(PPM) / u128::from(self.winners.max(1));
         u64::try_from(share).unwrap_or(PPM)
@@ -81,8 +96,8 @@ pub(crate) fn section(study: &Study) -> Markup {
     let top = all().filter_map(charge_ppm).max().unwrap_or(0);
     html! {
         p class="note" {
-            "Each bar is a share of the winners, that is of the accounts that stood opposite to a loss. The first bar are those who lost nothing. "
-            "Uniform ADL takes the same part from all who hold, so it stands in one bar; a queue takes much from few."
+            "Each bar is a share of the winners, that is of the accounts that stood opposite to a loss. The first bar are those who lost nothing, "
+            "the last those at the end of the scale. If all stand in one bar, all bear about the same."
         }
         h3 { "Part of the position that ADL closed" }
         div class="panels" {
@@ -119,15 +134,12 @@ fn panel(run: &Run, histogram: Histogram, top: u64) -> Markup {
     } else {
         "fill-other"
     };
-    let untouched = histogram.share_ppm(histogram.bins[0]);
     html! {
         figure class="panel" {
             figcaption {
                 strong { (title(run.rules)) } br;
                 span class="muted" {
-                    (figures::plural(histogram.winners, "winner", "winners")) ", "
-                    @if untouched == 0 { "all bore a part" } @else { (figures::percent(untouched.into())) " lost nothing" }
-                    "; least " (figures::percent(histogram.least.into())) ", most " (figures::percent(histogram.most.into()))
+                    (figures::plural(histogram.winners, "winner", "winners")) ": " (histogram.words())
                 }
             }
             svg viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="img" aria-label={ (title(run.rules)) ": share of winners" } {
@@ -160,13 +172,7 @@ fn column(plot: &Plot, place: i64, share: u64, class: &str) -> Markup {
 
 /// Labels of the axis: zero, the inner limits, the top.
 fn scale(top: u64) -> [(i64, String); 5] {
-    let at = |tenths: u64| {
-        figures::percent(
-            (u128::from(top) * u128::from(tenths) / 10)
-                .try_into()
-                .unwrap_or(0),
-        )
-    };
+    let at = |tenths: i128| figures::percent(i128::from(top) * tenths / 10);
     [
         (0, "none".to_owned()),
         (3, at(2)),

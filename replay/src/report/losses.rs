@@ -5,8 +5,11 @@ use maud::{html, Markup};
 use super::figures;
 use crate::outcome::{Study, Waterfall};
 
+/// Name, class of its bar, and what it paid.
+type Layer = (&'static str, &'static str, fn(&Waterfall) -> u64);
+
 /// The layers in the order in which they pay.
-const LAYERS: [(&str, &str, fn(&Waterfall) -> u64); 5] = [
+const LAYERS: [Layer; 5] = [
     ("Their own", "bar-own", |layers| layers.own_cash),
     ("Credit", "bar-credit", |layers| layers.credit),
     ("Default fund", "bar-fund", |layers| layers.default_fund),

@@ -86,12 +86,12 @@ impl Plot {
                     Some((at, bottom.max(low), top.min(high)))
                 }
                 other => {
-                    other.map(|range| stroke(&mut path, range));
+                    stroke(&mut path, other);
                     Some((column, low, high))
                 }
             };
         }
-        pending.map(|range| stroke(&mut path, range));
+        stroke(&mut path, pending);
         path
     }
 
@@ -209,7 +209,10 @@ fn flush(path: &mut String, pending: &mut Vec<(i64, i64)>, mut drawn: bool) -> b
     drawn
 }
 
-fn stroke(path: &mut String, (column, low, high): (i64, i64, i64)) {
+fn stroke(path: &mut String, range: Option<(i64, i64, i64)>) {
+    let Some((column, low, high)) = range else {
+        return;
+    };
     // A price without a range still is a mark of a pixel and a half.
     let high = high.min(low - 15);
     path.push_str(&format!("M{}.5 {}V{}", column, px(low), px(high)));

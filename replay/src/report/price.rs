@@ -85,6 +85,7 @@ pub(crate) fn chart(study: &Study, run: &Run, view: View, size: Size) -> Markup 
             (plot.time_axis(study.start, ticks))
             (curves(study, run, view, &plot))
             (auctions(study, run, view, &plot))
+            (lows(study, run, view, &plot))
             (plot.end_labels(labels(study, run, view, &plot)))
         }
     }
@@ -179,13 +180,41 @@ fn auctions(study: &Study, run: &Run, view: View, plot: &Plot) -> Markup {
     }
 }
 
+/// The lowest prices of the venue and of the perpetual beside their points, if they are well under the index's.
+fn lows(study: &Study, run: &Run, view: View, plot: &Plot) -> Markup {
+    // Under this distance, in tenths of a pixel, a label would lie on other curves.
+    const APART: i64 = 250;
+    let now = || part(&run.timeline, view.from, view.to);
+    let index = now().map(|(_, now)| now.index).filter(|price| *price > 0);
+    let index = index.min().unwrap_or(i64::MAX);
+    let venue = now().filter(|(_, now)| now.low > 0);
+    let venue = venue.min_by_key(|(_, now)| now.low);
+    let venue = venue.map(|(second, now)| (second, now.low));
+    let perp = study.perp.iter().filter(|perp| perp.low > 0);
+    let perp = perp.filter(|perp| (view.from..=view.to).contains(&perp.second));
+    let perp = perp.min_by_key(|perp| perp.low);
+    let perp = perp.map(|perp| (i64::from(perp.second), perp.low));
+    let named = [("venue", venue), ("other", perp)];
+    let shown = named
+        .into_iter()
+        .filter_map(|(class, low)| Some((class, low?)));
+    let shown = shown.filter(|(_, (_, low))| plot.y(*low) - plot.y(index) > APART);
+    html! {
+        @for (class, (second, low)) in shown {
+            text class={ "label low halo " (class) } x=(px(plot.x(second) + 60)) y=(px(plot.y(low))) dy="0.1em" {
+                (figures::price_short(low))
+            }
+        }
+    }
+}
+
 fn labels(study: &Study, run: &Run, view: View, plot: &Plot) -> Vec<EndLabel> {
     let last = |value: fn(&crate::outcome::Moment) -> i64| {
         let values = part(&run.timeline, view.from, view.to).map(|(_, now)| value(now));
         values.filter(|price| *price > 0).last()
     };
-    let perp = study.perp.iter().filter(|perp| perp.second <= view.to);
-    let perp = perp.filter(|perp| perp.second >= view.from).last();
+    let mut perp = study.perp.iter();
+    let perp = perp.rfind(|perp| (view.from..=view.to).contains(&perp.second));
     let named = [
         ("ink", "Index", last(|now| now.index)),
         ("ours", "Mark", last(|now| now.mark)),

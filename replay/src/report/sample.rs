@@ -12,7 +12,7 @@ const USDC: u64 = 1_000_000;
 /// A fall and half a recovery in `seconds`, under `rules`.
 pub(crate) fn study(seconds: u32, rules: &[RuleSet]) -> Study {
     let index: Vec<i64> = (0..seconds).map(|second| price(second, seconds)).collect();
-    let perp = (0..seconds).filter(|second| second % 3 != 0);
+    let perp = (0..seconds).filter(|second| !second.is_multiple_of(3));
     let perp = perp.map(|second| {
         let close = price(second, seconds) - DOLLAR / 20;
         let deep = if second == seconds / 2 {
@@ -133,7 +133,7 @@ fn moment(rules: RuleSet, second: u32, price: i64, worst: (u32, u32), place: u64
     let crash = (worst.0..=worst.1 + 60).contains(&second);
     let venue = if crash { price - price / 12 } else { price };
     let own_mark = rules == RuleSet::BaselineVenueMark;
-    let traded = second % 2 == 0 && price > 0;
+    let traded = second.is_multiple_of(2) && price > 0;
     let depth = u64::from(second.saturating_sub(worst.0));
     Moment {
         index: price,
@@ -253,7 +253,7 @@ fn halts(rules: RuleSet, index: &[i64], worst: (u32, u32)) -> Vec<Halt> {
 fn haircuts(rules: RuleSet) -> Vec<Haircut> {
     let queue = matches!(rules, RuleSet::BaselineQueue | RuleSet::BaselineRandom);
     let haircut = |winner: u64| {
-        let hit = winner % 19 == 0;
+        let hit = winner.is_multiple_of(19);
         let closed_ppm = match (queue, hit) {
             (true, true) => 1_000_000,
             (true, false) => 0,

@@ -203,9 +203,12 @@ fn a_run_that_was_not_made_or_has_flaws_is_no_evidence() {
     assert!(!bad.contains("Not tested: no_halt"));
     assert!(!bad.contains("Not to be relied upon"));
     assert!(!page.contains("Not all of this can be trusted"));
-    study.runs[1]
-        .flaws
-        .push("custody differed at 21:00".to_owned());
+    measures(&mut study, RuleSet::NoHalt).bad_debt *= 2;
+    let supported = |study: &Study| findings::switches(study)[1].supported.len();
+    assert_eq!(supported(&study), 1);
+    let flaw = "custody differed at 21:00".to_owned();
+    study.runs[1].flaws.push(flaw);
+    assert_eq!(supported(&study), 0, "of a flawed run nothing follows");
     let page = text(&study);
     assert!(page.contains("Not all of this can be trusted"));
     assert!(
