@@ -51,7 +51,7 @@ impl Histogram {
             (0, true) => format!("{most} of each"),
             (0, false) => format!("{least} to {most}"),
             _ => format!(
-                "{} lost nothing, the most {most}",
+                "{} lost nothing; most {most}",
                 figures::percent(untouched.into())
             ),
         }

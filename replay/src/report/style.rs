@@ -25,7 +25,7 @@ nav{font-size:14px;margin:14px 0 0;display:flex;flex-wrap:wrap;gap:2px 16px}nav 
 .tile .muted{font-size:13px;line-height:1.4}
 .flaws{background:var(--flaw);border-left:4px solid var(--bad);padding:14px 18px;margin:22px 0}.flaws h2{color:var(--bad);font-size:18px}
 .flaws p,.flaws ul{margin:0 0 4px}
-figure{margin:0}figcaption{font-size:14px;line-height:1.4;margin:0 0 6px}
+figure{margin:0}.panel{display:flex;flex-direction:column;justify-content:space-between}figcaption{font-size:14px;line-height:1.4;margin:0 0 6px}
 svg{display:block;width:100%;height:auto;overflow:visible;font:12px system-ui,-apple-system,"Segoe UI",Roboto,Arial,sans-serif;font-variant-numeric:tabular-nums}
 svg.narrow{display:none}
 .pair{display:grid;grid-template-columns:1fr 1fr;gap:24px;margin-top:18px}.pair>:only-child{grid-column:1/3}
