@@ -1,5 +1,6 @@
 //! What people do in a second: look at their accounts, quote, trade with the tape.
 
+pub mod desk;
 pub mod flow;
 pub mod holders;
 pub mod makers;

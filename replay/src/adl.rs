@@ -75,12 +75,14 @@ pub struct Taken {
 }
 
 impl Tolls {
-    /// Compares two pictures around one loss event of the account whose seat, and whether it is a long's, is `loser`.
+    /// Compares two pictures around one loss event of the account whose seat, and whether it is a long's, is `loser`;
+    /// winners had to bear `needed`. Where they had to bear nothing, what rounding moves is no haircut.
     pub fn measure(
         &mut self,
         before: &Picture,
         after: &Picture,
         (loser, long): (u32, bool),
+        needed: u64,
         roster: &Roster,
     ) -> Taken {
         let mut rows = Vec::new();
@@ -121,8 +123,10 @@ impl Tolls {
             let left = toll.left.unwrap_or(PPM * PPM);
             toll.left = Some(left * u128::from(held - closed.min(held)) / u128::from(held).max(1));
         }
-        self.gini += u128::from(charged) * gini_ppm(&mut rates);
-        self.charged += u128::from(charged);
+        if needed != 0 {
+            self.gini += u128::from(charged) * gini_ppm(&mut rates);
+            self.charged += u128::from(charged);
+        }
         taken
     }
 

@@ -9,9 +9,9 @@ use plimsoll_engine::state::HaltPhase;
 use plimsoll_tapes::PricePoint;
 use solana_pubkey::Pubkey;
 
-use crate::actors::flow;
 use crate::actors::holders::Holders;
 use crate::actors::makers::Makers;
+use crate::actors::{desk, flow};
 use crate::hands::{check_custody, Stagehands};
 use crate::ledger::{Entry, Ledger, Roster};
 use crate::operator::Operator;
@@ -94,6 +94,7 @@ pub fn play(script: &Script<'_>, rules: RuleSet, seen: &dyn Fn(u32)) -> Result<R
             let candle = index.map_or(first, |(candle, _)| candle);
             flow::act(&mut hands, scenario, &candle, perp.as_ref());
         }
+        desk::act(&mut hands, scenario);
         holders.act(&mut hands, &keeper);
         keeper.work(&mut hands)?;
         close_second(&mut hands, &keeper);

@@ -230,7 +230,7 @@ impl<'a> Stagehands<'a> {
         let (before, after) = (Picture::of(before, mark)?, Picture::of(&after, mark)?);
         let taken = self
             .tolls
-            .measure(&before, &after, (loser, long), &self.ledger.roster);
+            .measure(&before, &after, (loser, long), needed, &self.ledger.roster);
         Tolls::book(&mut self.ledger, taken, needed);
         Ok(())
     }

@@ -103,6 +103,8 @@ pub struct Desk {
     pub cash_ppm: u64,
     /// Better than the mark by this much before it takes a position over, ppm.
     pub discount_ppm: u64,
+    /// How far from the mark it sells what it took over at most, ppm.
+    pub reach_ppm: u64,
 }
 
 /// Underwriters.
