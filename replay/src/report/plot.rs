@@ -29,17 +29,15 @@ pub(crate) struct EndLabel {
 }
 
 impl Plot {
-    /// An empty range is widened, so that it has somewhere to be drawn.
     pub(crate) fn new(area: (i64, i64, i64, i64), x: (i64, i64), y: (i64, i64)) -> Self {
-        let wide = |(from, to): (i64, i64)| (from, to.max(from.saturating_add(1)));
         let (left, right, top, bottom) = area;
         Self {
             left,
             right,
             top,
             bottom,
-            x: wide(x),
-            y: wide(y),
+            x,
+            y,
         }
     }
 
@@ -156,7 +154,7 @@ pub(crate) fn px(tenths: i64) -> String {
     }
 }
 
-/// Where `value` of the range lies between two pixels, tenths.
+/// Where `value` of the range lies between two pixels, tenths. In an empty range: at the first.
 fn scaled(value: i64, (from, to): (i64, i64), first: i64, last: i64) -> i64 {
     let part = (i128::from(value) - i128::from(from)) * i128::from(last - first) * 10;
     let place = i128::from(first) * 10 + part / (i128::from(to) - i128::from(from)).max(1);
@@ -259,13 +257,13 @@ mod tests {
             text: String::new(),
         };
         let text = plot()
-            .end_labels(vec![label(490), label(480), label(20)])
+            .end_labels(vec![label(490), label(25), label(20)])
             .into_string();
         let places: Vec<&str> = text
             .split(" y=\"")
             .skip(1)
             .filter_map(|rest| rest.split('"').next())
             .collect();
-        assert_eq!(places, ["2", "29", "43"]);
+        assert_eq!(places, ["2", "16", "43"]);
     }
 }
