@@ -162,7 +162,7 @@ fn supported(study: &Study) -> Markup {
             "Each sentence is made from two figures of this replay and holds for this tape, this population and this seed."
         }
         @if found.peek().is_none() {
-            p { "No rule that was switched made a measure better." }
+            p { "Nothing: of no rule that was switched is it shown that it helped." }
         }
         @for finding in found {
             h3 { (finding.title) }
@@ -183,7 +183,7 @@ fn unsupported(study: &Study) -> Markup {
             "Where a rule made no difference to what it is there for, where something came out worse with it, and what was not tested."
         }
         @if !broken.is_empty() {
-            h3 { "What Plimsoll's own rules promise" }
+            h3 { "What Plimsoll's own rules promise and did not keep" }
             ul { @for sentence in &broken { li class="worse" { (sentence) } } }
         }
         @if found.peek().is_none() && broken.is_empty() {
