@@ -1,7 +1,7 @@
 //! A localnet that is ready to trade on: an embedded chain with the program deployed through the real
 //! loader, a test mint, the markets of a cluster file and a first price in every price account.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{ensure, Context, Result};
 use plimsoll_client::instructions::refresh_mark;

@@ -106,9 +106,9 @@ impl Tolls {
         };
         let mut rates = Vec::with_capacity(rows.len());
         for (seat, held, charge, closed) in rows {
-            // Divided first, so that it fits: a charge is under 2^95, a position under 2^48.
-            let equal = total / open.max(1) * i128::from(held)
-                + total % open.max(1) * i128::from(held) / open.max(1);
+            // What was needed, in equal parts per contract; a loss is under 2^63 atoms, a position under 2^48.
+            let (due, open) = (i128::from(needed) * i128::from(held), open.max(1));
+            let equal = ((due / open) << 32) + ((due % open) << 32) / open;
             taken.deviation = taken.deviation.max(atoms((charge - equal).abs()));
             let charge = atoms(charge);
             let value = |base: u64| value_of(before.mark, base);

@@ -70,6 +70,7 @@ pub fn play(script: &Script<'_>, rules: RuleSet, seen: &dyn Fn(u32)) -> Result<R
     for second in 0..stretch.seconds {
         let now = stretch.start + i64::from(second);
         hands.stage.chain.set_time(now);
+        keeper.begin_second();
         let index = stretch.index_at(second);
         let perp = stretch.perp_at(second);
         if second % COHORT_SECONDS == 0 {
@@ -126,6 +127,10 @@ pub fn play(script: &Script<'_>, rules: RuleSet, seen: &dyn Fn(u32)) -> Result<R
             .by_ref()
             .filter(|(at, trader)| trader.cohort == place && ledger.liquidated.contains(at));
         cohort.liquidated_accounts = u64::try_from(count.count()).unwrap_or(0);
+        let traders = stage.population.traders.iter().enumerate();
+        let own = traders.filter(|(_, trader)| trader.cohort == place);
+        let deposits = own.filter_map(|(at, _)| ledger.deposited.get(&at));
+        cohort.deposits = deposits.sum();
     }
     Ok(Run {
         rules,

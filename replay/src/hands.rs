@@ -154,6 +154,13 @@ impl<'a> Stagehands<'a> {
             .saturating_add(u64::try_from(part).unwrap_or(u64::MAX))
     }
 
+    /// Adds what the treasury has earned by a step.
+    fn earned_since(&mut self, before: u64) {
+        let earned = self.treasury().saturating_sub(before);
+        let sum = &mut self.ledger.measures.venue_liquidation_revenue;
+        *sum = sum.saturating_add(earned);
+    }
+
     /// Before a step against an account: whether it would be above maintenance at any price within the basis clip around
     /// the tape's index. Then only the venue's own prints put it there, and what the step closes is written down as such.
     fn suspect(&mut self, address: &Pubkey) -> Result<()> {
@@ -246,15 +253,16 @@ impl Hands for Stagehands<'_> {
         match step.kind {
             Kind::TearUp => {
                 self.suspect(&step.subject)?;
-                self.tear_up(step)
+                let before = self.treasury();
+                let done = self.tear_up(step)?;
+                self.earned_since(before);
+                Ok(done)
             }
             Kind::Liquidate | Kind::TakeOver | Kind::CloseRemainder => {
                 self.suspect(&step.subject)?;
                 let before = self.treasury();
                 let sent = self.send(&payer, &step.instructions);
-                let earned = self.treasury().saturating_sub(before);
-                let sum = &mut self.ledger.measures.venue_liquidation_revenue;
-                *sum = sum.saturating_add(earned);
+                self.earned_since(before);
                 Ok(sent)
             }
             Kind::JoinAuction => {

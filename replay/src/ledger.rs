@@ -88,6 +88,8 @@ pub struct Ledger {
     venue_only: BTreeSet<usize>,
     /// The venue's last trade, ticks.
     pub last_ticks: Option<u64>,
+    /// What each account deposited in the day, quote atoms.
+    pub deposited: BTreeMap<usize, u64>,
     /// Principal of credit that was written off.
     pub written_off: u64,
 }
@@ -111,6 +113,7 @@ impl Ledger {
             suspects: BTreeSet::new(),
             venue_only: BTreeSet::new(),
             last_ticks: None,
+            deposited: BTreeMap::new(),
             written_off: 0,
         }
     }
@@ -298,6 +301,8 @@ impl Ledger {
     pub fn deposit(&mut self, place: usize, amount: u64, accepted: bool) {
         self.measures.deposits_tried = self.measures.deposits_tried.saturating_add(1);
         let event = if accepted {
+            let sum = self.deposited.entry(place).or_default();
+            *sum = sum.saturating_add(amount);
             self.measures.deposits_accepted = self.measures.deposits_accepted.saturating_add(1);
             "deposited"
         } else {

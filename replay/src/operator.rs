@@ -49,6 +49,8 @@ pub struct Operator {
     watch: Watch,
     plan: Plan,
     per_second: u32,
+    /// What still reaches the chain in this second.
+    left: u32,
     /// Number of the reads that were answered: every change is read at once.
     reads: u64,
 }
@@ -107,6 +109,7 @@ impl Operator {
             roles,
             plan: Plan::new(limits),
             per_second: scenario.keeper.per_second,
+            left: 0,
             reads: 0,
         }
     }
@@ -118,15 +121,20 @@ impl Operator {
         }
     }
 
-    /// Decides and sends until nothing more is due, for one second. A turn that has begun is finished.
+    /// A second begins.
+    pub const fn begin_second(&mut self) {
+        self.left = self.per_second;
+    }
+
+    /// Decides and sends until nothing more is due or nothing more reaches the chain in this second: what does not
+    /// expires, and is due again.
     ///
     /// # Errors
     /// Of the hands themselves; what the program refuses is no error.
     pub fn work(&mut self, hands: &mut impl Hands) -> Result<()> {
-        let mut left = self.per_second;
         for _ in 0..TURNS_MAX {
             self.read(hands.chain());
-            if left == 0 {
+            if self.left == 0 {
                 break;
             }
             let clock = hands.chain().clock();
@@ -135,13 +143,11 @@ impl Operator {
                 break;
             }
             for (step, key, state) in chosen {
-                left = left.saturating_sub(1);
-                let outcome = match hands.execute(&step)? {
-                    Ok(()) => Outcome::Landed,
-                    Err(refused) => match refused.engine {
-                        Some(engine) => classify_engine(engine),
-                        None => Outcome::Permanent(refused.text),
-                    },
+                let outcome = if self.left == 0 {
+                    Outcome::Expired
+                } else {
+                    self.left -= 1;
+                    sent(hands.execute(&step)?)
                 };
                 self.reads = self.reads.saturating_add(1);
                 let report = Report {
@@ -214,6 +220,17 @@ pub fn look(mirror: &Mirror, address: &Pubkey, clock: &ChainClock) -> Option<Ass
         &clock.env(),
     )
     .ok()
+}
+
+/// What sending came to, as the plan takes it.
+fn sent(outcome: Result<(), Refused>) -> Outcome {
+    match outcome {
+        Ok(()) => Outcome::Landed,
+        Err(refused) => match refused.engine {
+            Some(engine) => classify_engine(engine),
+            None => Outcome::Permanent(refused.text),
+        },
+    }
 }
 
 fn millis(clock: &ChainClock) -> u64 {

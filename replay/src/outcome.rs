@@ -70,6 +70,7 @@ pub struct Run {
 pub struct Measures {
     /// Custody equality (INV-1) held after every second.
     pub custody_exact: bool,
+    /// Deposits that were sent, each try counted; who was refused tries again a minute later.
     pub deposits_tried: u64,
     pub deposits_accepted: u64,
     /// Accounts whose position was closed for them: in the book, in an auction, by a takeover or by a tear-up.
@@ -97,7 +98,8 @@ pub struct Measures {
     pub adl_gini: u64,
     /// Greatest distance of one winner's charge from its equal part, quote atoms.
     pub adl_deviation_atoms: u64,
-    /// What liquidations paid to the venue's treasury.
+    /// What liquidations in the book, takeovers and tear-ups paid to the venue's treasury. An auction's fills are not
+    /// looked at: ordinary orders trade in it too, and pay its treasury.
     pub venue_liquidation_revenue: u64,
     pub halts: u64,
     pub halted_seconds: u64,
@@ -150,6 +152,7 @@ pub struct Cohort {
     /// Equity without credit at the start, then every [`COHORT_SECONDS`].
     pub equity: Vec<i64>,
     pub liquidated_accounts: u64,
+    /// Deposited in the day, quote atoms.
     pub deposits: u64,
 }
 

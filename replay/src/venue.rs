@@ -60,7 +60,7 @@ impl Units {
         ensure!(atom_value >= scale, "no number of decimals fits the price");
         let lot = 10_u128.pow(decimals) * 1_000;
         ensure!(
-            lot % u128::from(tick_e8) == 0,
+            lot.is_multiple_of(u128::from(tick_e8)),
             "no size of a lot fits the price"
         );
         Ok(Self {

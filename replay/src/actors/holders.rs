@@ -94,6 +94,11 @@ impl Holders {
             return;
         };
         for place in places {
+            let seat = hands.stage.members.get(place).map(|member| member.seat);
+            if seat.is_none_or(|seat| hands.base_of(seat) == 0) {
+                // Too late: nobody sends money after a position that is gone.
+                continue;
+            }
             if deposit(hands, place) {
                 self.wait(place, false);
                 if let Some(left) = self.left.get_mut(place) {
