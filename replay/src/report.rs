@@ -50,7 +50,8 @@ impl Size {
     }
 }
 
-/// Writes `report.html`, `summary.json`, `events.csv` and `timing.json` into `folder`, which is made if need be.
+/// Writes `report.html`, its first picture as `price.svg`, `summary.json`, `events.csv` and `timing.json` into `folder`,
+/// which is made if need be.
 ///
 /// # Errors
 /// What cannot be written, with its path.
@@ -58,6 +59,7 @@ pub fn write(study: &Study, folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
     let files = [
         ("report.html", page(study).into_string().into_bytes()),
+        ("price.svg", picture(study).into_string().into_bytes()),
         ("summary.json", summary::json(study)?),
         ("events.csv", events::csv(study)?),
         ("timing.json", summary::timing_json(study)?),
@@ -67,6 +69,15 @@ pub fn write(study: &Study, folder: &Path) -> Result<()> {
         fs::write(&path, bytes).with_context(|| format!("{} cannot be written", path.display()))?;
     }
     Ok(())
+}
+
+/// The first run's price, the worst ten minutes of it where they are a small part; nothing without a run.
+fn picture(study: &Study) -> Markup {
+    let Some(run) = study.runs.first() else {
+        return html! {};
+    };
+    let view = price::View::worst(study, &[run]).or_else(|| price::View::whole(study, &[run]));
+    html! { @if let Some(view) = view { (price::picture(study, run, view)) } }
 }
 
 fn page(study: &Study) -> Markup {

@@ -19,10 +19,13 @@ pub(crate) fn section(study: &Study) -> Markup {
         p {
             "Who trades comes from the scenario: cohorts of accounts with their positions, leverage, credit lines and behaviour, drawn with the seed. "
             @if study.perp.is_empty() {
-                "There was no tape of a perpetual: the venue's own book alone made its price."
+                "There was no tape of a perpetual: makers quote around the index, and the index tape's own volume comes as orders that reach a little "
+                "past it, so that the venue's book makes the venue's price."
             } @else {
-                "The tape of the perpetual gives the prices and the volumes that pressed on it in that second; the volumes are another venue's."
+                "Makers quote around the perpetual's last close. Its volume in a second comes as a sale down to the second's low and a purchase up to "
+                "its high: the volume is imposed, not the price, and what rests in the book is what they print. The volumes are another venue's."
             }
+            " In every second the price comes first, then the keeper, then makers, the tape's volume, the takeover desk and the holders, then the keeper again."
         }
         (population(study))
         h3 { "The rules" }

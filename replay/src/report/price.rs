@@ -1,10 +1,10 @@
 //! Price over time: index, mark, the venue's range and the recorded perpetual's, with halts and auctions.
 
-use maud::{html, Markup};
+use maud::{html, Markup, PreEscaped};
 
-use super::figures;
 use super::plot::{px, EndLabel, Plot};
 use super::Size;
+use super::{figures, style};
 use crate::outcome::{Run, Study};
 
 /// Seconds shown before and after the worst ten minutes.
@@ -87,6 +87,28 @@ pub(crate) fn chart(study: &Study, run: &Run, view: View, size: Size) -> Markup 
             (auctions(study, run, view, &plot))
             (lows(study, run, view, &plot))
             (plot.end_labels(labels(study, run, view, &plot)))
+        }
+    }
+}
+
+/// The chart of one run as a picture of its own, with its style, a title and what the colours mean.
+pub(crate) fn picture(study: &Study, run: &Run, view: View) -> Markup {
+    let day = figures::date(study.start);
+    html! {
+        svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1128 470" width="1128" height="470" {
+            style { (PreEscaped(style::CSS)) "svg.wide{display:block!important;width:1080px}.title{font-size:17px;font-weight:600}.words{font-size:13px}" }
+            rect width="1128" height="470" fill="var(--page)" {}
+            text class="ink title" x="24" y="34" { (study.market) " perpetual, " (day) ", replayed: " (run.rules.title()) }
+            text class="words" x="24" y="56" {
+                tspan class="label" fill="var(--ink)" { "index" }
+                tspan dx="14" class="label" fill="var(--ours)" { "mark" }
+                tspan dx="14" class="label" fill="var(--venue-ink)" { "the venue's trades" }
+                @if !study.perp.is_empty() {
+                    tspan dx="14" class="label" fill="var(--perp)" { "the recorded perpetual" }
+                }
+                tspan dx="14" fill="var(--muted)" { "bands: the market is halted · rings: auctions · red: the index's worst ten minutes" }
+            }
+            svg x="24" y="74" width="1080" height="380" { (chart(study, run, view, Size::Wide)) }
         }
     }
 }
