@@ -222,6 +222,18 @@ impl<'a> Stagehands<'a> {
         Ok(Ok(()))
     }
 
+    /// Closes a remainder below a lot. Its receipt is a loss event's, without a loss and about a healthy account.
+    fn close_remainder(&mut self, step: &Step) -> Result<(), Refused> {
+        let events = self.stage.chain.send(&step.payer, &step.instructions)?;
+        for event in &events {
+            match event {
+                Event::DeleveragingExecuted(receipt) => self.ledger.remainder(receipt),
+                other => self.ledger.observe(std::slice::from_ref(other)),
+            }
+        }
+        Ok(())
+    }
+
     fn picture(
         &mut self,
         before: &MarketView,
@@ -258,7 +270,8 @@ impl Hands for Stagehands<'_> {
                 self.earned_since(before);
                 Ok(done)
             }
-            Kind::Liquidate | Kind::TakeOver | Kind::CloseRemainder => {
+            Kind::CloseRemainder => Ok(self.close_remainder(step)),
+            Kind::Liquidate | Kind::TakeOver => {
                 self.suspect(&step.subject)?;
                 let before = self.treasury();
                 let sent = self.send(&payer, &step.instructions);

@@ -90,7 +90,7 @@ pub struct Ledger {
     pub last_ticks: Option<u64>,
     /// What each account deposited in the day, quote atoms.
     pub deposited: BTreeMap<usize, u64>,
-    /// Principal of credit that was written off.
+    /// Principal of credit that was written off and not recovered since.
     pub written_off: u64,
 }
 
@@ -125,9 +125,6 @@ impl Ledger {
                 Event::OrderPlaced(placed) => self.placed(placed),
                 Event::Liquidated(done) => {
                     let place = self.roster.of_margin(&done.margin_account);
-                    if done.drawn != 0 {
-                        self.drawn(place, done.drawn);
-                    }
                     if done.filled_lots != 0 {
                         self.liquidation(
                             "liquidated",
@@ -143,18 +140,23 @@ impl Ledger {
                     self.liquidation("taken_over", place, taken.cash, Some(lots));
                 }
                 Event::DeleveragingExecuted(receipt) => self.torn_up(receipt),
+                // Every draw emits it, also one inside a liquidation, whose own event names the amount again.
                 Event::CreditDrawn(drawn) => {
                     let place = self.roster.of_margin(&drawn.margin_account);
                     self.drawn(place, drawn.amount);
-                }
-                Event::AuctionJoined(joined) if joined.drawn != 0 => {
-                    let place = self.roster.of_margin(&joined.margin_account);
-                    self.drawn(place, joined.drawn);
                 }
                 Event::CreditWrittenOff(lost) => {
                     let place = self.roster.of_margin(&lost.margin_account);
                     self.written_off = self.written_off.saturating_add(lost.principal);
                     self.row("written_off", place, None, None, Some(lost.principal));
+                }
+                Event::LienCollected(lien) => {
+                    let place = self.roster.of_margin(&lien.margin_account);
+                    self.recovered(place, lien.amount);
+                }
+                Event::CreditRepaid(repaid) if repaid.lien != 0 => {
+                    let place = self.roster.of_margin(&repaid.margin_account);
+                    self.recovered(place, repaid.lien);
                 }
                 Event::HaltStarted(started) => {
                     let cause = match started.cause {
@@ -200,14 +202,19 @@ impl Ledger {
         }
     }
 
+    /// Seconds of the halts that are over.
+    pub fn halted_seconds(&self) -> u64 {
+        let seconds = self.halts.iter();
+        seconds
+            .map(|halt| u64::from(halt.ended.saturating_sub(halt.began)))
+            .sum()
+    }
+
     /// The day is over: a halt that goes on ends with it.
     pub fn close(&mut self) {
         self.end_halt(self.second);
         self.measures.halts = u64::try_from(self.halts.len()).unwrap_or(u64::MAX);
-        let seconds = self.halts.iter();
-        self.measures.halted_seconds = seconds
-            .map(|halt| u64::from(halt.ended.saturating_sub(halt.began)))
-            .sum();
+        self.measures.halted_seconds = self.halted_seconds();
         let count = |set: &BTreeSet<usize>| u64::try_from(set.len()).unwrap_or(u64::MAX);
         self.measures.liquidated_accounts = count(&self.liquidated);
         self.measures.liquidated_on_venue_only_print = count(&self.venue_only);
@@ -295,6 +302,19 @@ impl Ledger {
         let sum = &mut self.measures.credit_drawn;
         *sum = sum.saturating_add(amount);
         self.row("credit_drawn", place, None, None, Some(amount));
+    }
+
+    /// Of what was written off, a part came back.
+    fn recovered(&mut self, place: Option<usize>, amount: u64) {
+        self.written_off = self.written_off.saturating_sub(amount);
+        self.row("lien_collected", place, None, None, Some(amount));
+    }
+
+    /// A remainder below a lot, which a loss event had left, was closed: tidying up, not a liquidation.
+    pub fn remainder(&mut self, receipt: &DeleveragingExecuted) {
+        let place = self.roster.of_margin(&receipt.margin_account);
+        let value = PriceQ32(receipt.price).value_floor(receipt.quantity);
+        self.row("remainder_closed", place, None, None, value.ok());
     }
 
     /// A deposit was tried.
