@@ -34,7 +34,7 @@ pub fn read(
 }
 
 /// Whether an account with a position would be above maintenance at every price within the basis clip around `index`
-/// (Q.32): as far as a mark may be from it for good reasons.
+/// (Q.32): as far as a mark may be from it for good reasons. Once its margin call has lapsed its credit does not count.
 pub fn healthy_near(seen: &Assessed, params: &MarketParams, index: u64) -> bool {
     let clip = u128::from(index) * u128::from(params.basis_clip_ppm) / 1_000_000;
     let clip = u64::try_from(clip).unwrap_or(0);
@@ -46,14 +46,19 @@ pub fn healthy_near(seen: &Assessed, params: &MarketParams, index: u64) -> bool 
     } else {
         index.saturating_add(clip)
     });
-    let (Ok(with_credit), Ok(there), Ok(here), Ok(needed)) = (
-        seen.risk.equity_with_credit(),
+    let equity = if seen.lapsed {
+        Ok(seen.risk.equity)
+    } else {
+        seen.risk.equity_with_credit()
+    };
+    let (Ok(equity), Ok(there), Ok(here), Ok(needed)) = (
+        equity,
         worst.position_value(leg.held.base),
         leg.mark.position_value(leg.held.base),
         risk::maintenance_margin(params, leg.size(), worst),
     ) else {
         return false;
     };
-    let equity = i128::from(with_credit) + i128::from(there) - i128::from(here);
+    let equity = i128::from(equity) + i128::from(there) - i128::from(here);
     equity >= i128::from(needed)
 }
