@@ -71,7 +71,7 @@ impl Stretch {
     /// Cuts the tapes to `from..=until`; where one is not given, to the index's own first or last.
     ///
     /// # Errors
-    /// When nothing of the index is left.
+    /// When nothing of the index, or of a perpetual that was given, is left.
     pub fn cut(
         index: &CsvTape,
         perp: Option<&CsvTape>,
@@ -117,6 +117,10 @@ impl Stretch {
             }
             rows
         });
+        ensure!(
+            !perp.as_ref().is_some_and(|rows| rows.iter().all(Option::is_none)),
+            "the perpetual has no trade in this stretch, from {start} to {last}: is it of another day?"
+        );
         let closes = carried(first.close_e8, rows.iter().map(|row| row.map(|(c, _)| c)));
         let believed = match &perp {
             Some(rows) => carried(first.close_e8, rows.iter().copied()),
@@ -246,6 +250,14 @@ mod tests {
         let stretch = Stretch::cut(&index, Some(&perp), None, None).expect("a stretch");
         assert_eq!(stretch.believed_at(0), 500_000_000);
         assert_eq!(stretch.believed_at(2), 300_000_000);
+    }
+
+    #[test]
+    fn a_perpetual_of_another_day_is_refused() {
+        let index = tape(&[(100, 5), (103, 5)]);
+        let perp = tape(&[(90, 3), (104, 3)]);
+        let error = Stretch::cut(&index, Some(&perp), None, None).expect_err("no overlap");
+        assert!(error.to_string().contains("perpetual"), "{error}");
     }
 
     #[test]
