@@ -61,7 +61,7 @@ pub fn play(script: &Script<'_>, rules: RuleSet, seen: &dyn Fn(u32)) -> Result<R
     let mut flaws = Flaws::default();
     hands.index_e8 = first.close_e8;
     hands.flow_close = first.close_e8;
-    hands.ledger.measures.index_low = first.low_e8;
+    hands.ledger.measures.index_low = first.close_e8;
     hands.ledger.measures.custody_exact = true;
     let entry = hands.stage.venue.q32(first.close_e8);
     let entries = hands.ledger.roster.entries.iter();
@@ -107,6 +107,15 @@ pub fn play(script: &Script<'_>, rules: RuleSet, seen: &dyn Fn(u32)) -> Result<R
         seen(second);
     }
     sample(&keeper, &hands, &mut cohorts);
+    let (told, kept) = (
+        hands.ledger.halted_seconds(),
+        hands.header().halt.halted_seconds_total,
+    );
+    if told != kept {
+        flaws.push(format!(
+            "the events tell of {told} halted seconds, the market of {kept}"
+        ));
+    }
     hands.ledger.close();
     if keeper.missed() != 0 {
         flaws.push(format!(
