@@ -1,0 +1,12 @@
+//! The replay on the program's real bytecode: what it measures is measured here once more, from outside.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod baselines;
+mod mistakes;
+mod queue;
+mod sameness;
+mod sums;
+mod unseen;
+mod venue_rules;
+mod world;
