@@ -222,7 +222,7 @@ impl<'a> Stagehands<'a> {
         Ok(Ok(()))
     }
 
-    /// Closes a remainder below a lot. Its receipt is a loss event's, without a loss and about a healthy account.
+    /// Closes a remainder below a lot. Its receipt is a loss event's, without a loss; its holder may be healthy.
     fn close_remainder(&mut self, step: &Step) -> Result<(), Refused> {
         let events = self.stage.chain.send(&step.payer, &step.instructions)?;
         for event in &events {

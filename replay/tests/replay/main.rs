@@ -5,6 +5,7 @@
 mod baselines;
 mod mistakes;
 mod queue;
+mod remainder;
 mod sameness;
 mod sums;
 mod unseen;
