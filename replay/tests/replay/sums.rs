@@ -2,6 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use plimsoll_client::events::{CreditDrawn, Event, Liquidated, VaultBalances};
+use plimsoll_replay::ledger::{Entry, Ledger, Roster};
+use plimsoll_replay::venue::Units;
+use solana_pubkey::Pubkey;
+
 use crate::world::{atoms, figures, rows, study};
 
 const CLOSED: [&str; 5] = [
@@ -59,20 +64,58 @@ fn rows_add_up_to_the_summary() {
 }
 
 #[test]
-fn a_draw_is_told_once() {
-    // Twenty of 150 accounts have a line of a quarter of their position; each can draw it once, besides what is repaid.
-    for run in &study().runs {
-        let mut drawn = std::collections::BTreeMap::new();
-        for row in run.events.iter().filter(|row| row.event == "credit_drawn") {
-            let key = (row.account.clone(), row.unix_seconds, row.amount.clone());
-            *drawn.entry(key).or_insert(0) += 1;
-        }
-        assert!(
-            drawn.values().all(|times| *times == 1),
-            "{}: {drawn:?}",
-            run.rules
-        );
-    }
+fn a_draw_inside_a_liquidation_counts_once() {
+    let margin = Pubkey::new_from_array([7; 32]);
+    let entry = Entry {
+        cohort: "hedger".to_owned(),
+        number: 1,
+        margin,
+        seat: 9,
+        hedger: true,
+    };
+    let units = Units::of(2_000_000_000).unwrap();
+    let mut ledger = Ledger::new(Roster::new(vec![entry]), units, "plimsoll", 0);
+    let balances = VaultBalances {
+        cash: 0,
+        reserved_cash: 0,
+        drawn: 5,
+        interest_receivable: 0,
+        liens: 0,
+        shares: 0,
+        junior_shares: 0,
+        queued_shares: 0,
+    };
+    // As `liquidate` emits them, one after the other.
+    ledger.observe(&[
+        Event::CreditDrawn(Box::new(CreditDrawn {
+            version: 1,
+            line: margin,
+            margin_account: margin,
+            amount: 5,
+            credit_principal: 5,
+            call_deadline: 1,
+            balances,
+        })),
+        Event::Liquidated(Box::new(Liquidated {
+            version: 1,
+            margin_account: margin,
+            market: margin,
+            beneficiary: margin,
+            cancelled: 0,
+            drawn: 5,
+            filled_lots: 0,
+            filled_quote: 0,
+            limit: 0,
+            charge: 0,
+            contribution: 0,
+            reimbursed: 0,
+            takeover_started_at: 0,
+        })),
+    ]);
+    assert_eq!(ledger.measures.credit_drawn, 5);
+    assert_eq!(ledger.events.len(), 1);
+    // Credit that cures closes nothing.
+    assert!(ledger.liquidated.is_empty());
 }
 
 #[test]
