@@ -27,6 +27,7 @@ fn closing_a_remainder_is_no_liquidation() {
     let mut hands = Stagehands::new(&mut stage, ledger, RuleSet::Plimsoll, (0, 0), 1);
     hands.index_e8 = crate::queue::PRICE * 7 / 10;
     for _ in 0..20 {
+        keeper.begin_second();
         keeper.work(&mut hands).expect("a keeper");
     }
     assert!(
