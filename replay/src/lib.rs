@@ -19,6 +19,7 @@ pub mod sight;
 pub mod stage;
 pub mod study;
 pub mod summary;
+pub mod sweep;
 pub mod tapes;
 pub mod venue;
 pub mod waves;

@@ -4,19 +4,19 @@
 //! the same study: there is no clock, no map without an order and no float in them.
 
 mod cohorts;
-mod figures;
+pub(crate) mod figures;
 mod findings;
 mod haircuts;
 mod headline;
 mod liquidations;
 mod losses;
-mod measures;
+pub(crate) mod measures;
 mod method;
-mod plot;
+pub(crate) mod plot;
 mod price;
 #[cfg(test)]
-mod sample;
-mod style;
+pub(crate) mod sample;
+pub(crate) mod style;
 mod table;
 #[cfg(test)]
 mod tests;

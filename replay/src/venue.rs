@@ -239,7 +239,12 @@ impl Venue {
 }
 
 /// The defaults of spec "Parameters", with the scenario's own, and sizes that suit the population.
-fn params(scenario: &Scenario, units: &Units, sizes: &Sizes, feed_id: [u8; 32]) -> MarketParams {
+pub(crate) fn params(
+    scenario: &Scenario,
+    units: &Units,
+    sizes: &Sizes,
+    feed_id: [u8; 32],
+) -> MarketParams {
     let rules = &scenario.market;
     let ticks = units.ticks(sizes.price_e8);
     let lots = units.lots(sizes.notional, ticks).max(1_000);
