@@ -1,6 +1,7 @@
 //! `plimsoll replay`: a recorded day through the program's bytecode, with the rules switched one by one. Needs no
 //! cluster and sends nothing.
 
+mod sweep;
 mod waves;
 
 use std::path::PathBuf;
@@ -31,6 +32,8 @@ pub(crate) struct ReplayArgs {
 
 #[derive(Subcommand, Debug)]
 enum ReplayCommand {
+    /// The same day over a grid of parameters, on all cores; goes on where it was interrupted
+    Sweep(sweep::SweepArgs),
     /// Recompute published waves of auto-deleveraging by the uniform rule, the queue beside it
     Waves(waves::WavesArgs),
 }
@@ -66,10 +69,11 @@ pub(crate) struct DayArgs {
     #[arg(long)]
     program: Option<PathBuf>,
     /// Sets of rules, with commas: plimsoll, no_credit, no_halt, baseline_queue, baseline_random,
-    /// baseline_suspended_deposits, baseline_venue_mark [default: all]
+    /// baseline_suspended_deposits, baseline_venue_mark [default: all; of a sweep, which has one, plimsoll]
     #[arg(long, value_delimiter = ',')]
     rules: Vec<RuleSet>,
-    /// Folder for report.html, summary.json, events.csv and timing.json
+    /// Folder for report.html, summary.json, events.csv and timing.json; of a sweep for sweep.csv, spread.csv,
+    /// heatmap.html and journal.jsonl
     #[arg(long)]
     out: PathBuf,
 }
@@ -106,6 +110,7 @@ impl DayArgs {
 
 pub(crate) fn run(output: Output, args: ReplayArgs) -> Result<()> {
     match (args.command, args.day) {
+        (Some(ReplayCommand::Sweep(args)), _) => sweep::run(output, &args),
         (Some(ReplayCommand::Waves(args)), _) => waves::run(output, &args),
         (None, Some(day)) => replay(output, &day),
         (None, None) => Ok(()),
