@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use plimsoll_client::events::{CreditDrawn, Event, Liquidated, VaultBalances};
+use plimsoll_client::events::{
+    CreditDrawn, CreditWrittenOff, Event, LienCollected, Liquidated, VaultBalances,
+};
 use plimsoll_replay::ledger::{Entry, Ledger, Roster};
 use plimsoll_replay::venue::Units;
 use solana_pubkey::Pubkey;
@@ -64,7 +66,7 @@ fn rows_add_up_to_the_summary() {
 }
 
 #[test]
-fn a_draw_inside_a_liquidation_counts_once() {
+fn a_draw_counts_once_and_a_lien_that_is_paid_is_no_loss() {
     let margin = Pubkey::new_from_array([7; 32]);
     let entry = Entry {
         cohort: "hedger".to_owned(),
@@ -116,6 +118,29 @@ fn a_draw_inside_a_liquidation_counts_once() {
     assert_eq!(ledger.events.len(), 1);
     // Credit that cures closes nothing.
     assert!(ledger.liquidated.is_empty());
+    // What is written off and comes back is not lost.
+    ledger.observe(&[
+        Event::CreditWrittenOff(Box::new(CreditWrittenOff {
+            version: 1,
+            line: margin,
+            margin_account: margin,
+            principal: 5,
+            interest: 0,
+            junior_shares_burned: 0,
+            lien: 5,
+            balances,
+        })),
+        Event::LienCollected(Box::new(LienCollected {
+            version: 1,
+            line: margin,
+            margin_account: margin,
+            amount: 3,
+            lien: 2,
+            collateral: 0,
+            balances,
+        })),
+    ]);
+    assert_eq!(ledger.written_off, 2);
 }
 
 #[test]

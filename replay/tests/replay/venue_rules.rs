@@ -26,6 +26,8 @@ fn the_program_takes_every_deposit() {
         let found = &run(rules).measures;
         assert!(found.deposits_tried > 20, "{rules}: {found:?}");
         assert_eq!(found.deposits_accepted, found.deposits_tried, "{rules}");
+        // Nobody deposits for a position that is gone: that would only pay what was written off.
+        assert_eq!(count(run(rules), "lien_collected"), 0, "{rules}");
     }
 }
 
