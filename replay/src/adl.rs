@@ -24,6 +24,8 @@ struct Worth {
 pub struct Picture {
     seats: BTreeMap<u32, Worth>,
     mark: PriceQ32,
+    /// Base atoms of a lot: a position under it is dust, whose shares say nothing.
+    lot: u64,
 }
 
 impl Picture {
@@ -44,7 +46,11 @@ impl Picture {
             };
             seats.insert(index, worth);
         }
-        Ok(Self { seats, mark })
+        Ok(Self {
+            seats,
+            mark,
+            lot: view.header.params.base_atoms_per_lot,
+        })
     }
 }
 
@@ -113,6 +119,9 @@ impl Tolls {
             let charge = atoms(charge);
             let value = |base: u64| value_of(before.mark, base);
             taken.closed_value = taken.closed_value.saturating_add(value(closed));
+            if held < before.lot {
+                continue;
+            }
             rates.push(u128::from(charge) * PPM * PPM / u128::from(held).max(1));
             let Some(place) = roster.of_seat(seat) else {
                 continue;

@@ -1,5 +1,5 @@
-//! Who trades, with how much, and how they behave: one TOML file. Every field has a default; the defaults are
-//! `replay/scenario.toml`.
+//! Who trades, with how much, and how they behave: one TOML file. `replay/scenario.toml` is the one that is played when none
+//! is given, and shows every field.
 //!
 //! Amounts are whole dollars where a name says so and parts of all longs' value at the start (ppm) elsewhere, so that a
 //! scenario means the same for 500 accounts and for 5,000.
@@ -11,10 +11,14 @@ use serde::{Deserialize, Serialize};
 
 /// The scenario that is played when none is given.
 pub const DEFAULT: &str = include_str!("../scenario.toml");
+/// Fewer do not make two sides that trade with each other.
+const ACCOUNTS_MIN: u32 = 20;
 /// Accounts of one market at most: what its account on chain has room for, with makers.
 const ACCOUNTS_MAX: u32 = 20_000;
 /// A million millionths.
 const PPM: u64 = 1_000_000;
+/// A hundred times: more of anything is a slip of the pen.
+const MULTIPLE_MAX_PPM: u64 = 100 * PPM;
 
 /// The whole file.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -221,8 +225,8 @@ impl Scenario {
             }
         };
         when(
-            !(10..=ACCOUNTS_MAX).contains(&self.accounts),
-            format!("accounts must be 10 to {ACCOUNTS_MAX}"),
+            !(ACCOUNTS_MIN..=ACCOUNTS_MAX).contains(&self.accounts),
+            format!("accounts must be {ACCOUNTS_MIN} to {ACCOUNTS_MAX}"),
         );
         when(
             self.makers.count == 0 || self.makers.levels.is_empty(),
@@ -243,6 +247,35 @@ impl Scenario {
         when(
             self.keeper.per_second == 0,
             "keeper.per_second must not be zero".to_owned(),
+        );
+        let makers = &self.makers;
+        for (field, value) in [
+            ("default_fund_ppm", self.default_fund_ppm),
+            ("makers.cash_ppm", makers.cash_ppm),
+            ("makers.calm_ppm", makers.calm_ppm),
+            ("makers.size_min_ppm", makers.size_min_ppm),
+            ("makers.requote_ppm", makers.requote_ppm),
+            ("makers.inventory_max_ppm", makers.inventory_max_ppm),
+            ("makers.lean_ppm", makers.lean_ppm),
+            ("flow.cash_ppm", self.flow.cash_ppm),
+            ("flow.contract_usd", self.flow.contract_usd),
+            ("flow.share_ppm", self.flow.share_ppm),
+            ("flow.reach_ppm", self.flow.reach_ppm),
+            ("desk.cash_ppm", self.desk.cash_ppm),
+            ("desk.discount_ppm", self.desk.discount_ppm),
+            ("desk.reach_ppm", self.desk.reach_ppm),
+            ("credit.junior_ppm", self.credit.junior_ppm),
+            ("credit.ordinary_ppm", self.credit.ordinary_ppm),
+        ] {
+            when(
+                value > MULTIPLE_MAX_PPM,
+                format!("{field} is over {MULTIPLE_MAX_PPM}"),
+            );
+        }
+        let levels = makers.levels.iter().flatten();
+        when(
+            levels.max().is_some_and(|most| *most > PPM),
+            "makers.levels must not be over 1000000".to_owned(),
         );
         for side in [Side::Long, Side::Short] {
             let any = self.cohorts.iter().any(|c| c.side == side && c.weight != 0);
@@ -287,10 +320,20 @@ impl Scenario {
                 ("stops_ppm", cohort.stops_ppm),
                 ("tops_up_ppm", cohort.tops_up_ppm),
                 ("line_ppm", cohort.line_ppm),
+                ("stop_at_ppm", cohort.stop_at_ppm),
             ] {
                 when(
                     value > PPM,
                     format!("cohort {name}: {field} is over 1000000"),
+                );
+            }
+            for (field, value) in [
+                ("wallet_ppm", cohort.wallet_ppm),
+                ("call_at_ppm", cohort.call_at_ppm),
+            ] {
+                when(
+                    value > MULTIPLE_MAX_PPM,
+                    format!("cohort {name}: {field} is over {MULTIPLE_MAX_PPM}"),
                 );
             }
             when(
@@ -311,11 +354,6 @@ impl Scenario {
         } else {
             self.name.clone()
         }
-    }
-
-    /// A part of an amount.
-    pub fn usd(&self, ppm: u64, amount: u64) -> u64 {
-        part(amount, ppm)
     }
 }
 

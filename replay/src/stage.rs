@@ -24,8 +24,6 @@ const LINES_PER_VAULT: usize = 32;
 /// Order slots of a trader's seat and of a maker's.
 const SLOTS: u8 = 1;
 const MAKER_SLOTS: u8 = 16;
-/// Custody shards.
-pub const SHARD_COUNT: usize = 4;
 /// A wallet that never runs dry.
 const PURSE: u64 = 1_000_000_000_000_000;
 
@@ -62,7 +60,7 @@ pub struct Stage {
     pub beneficiary: Pubkey,
     pub vaults: Vec<Vault>,
     /// Token accounts of custody.
-    pub shards: [Pubkey; SHARD_COUNT],
+    pub shards: [Pubkey; SHARDS],
 }
 
 impl Stage {
@@ -88,8 +86,8 @@ impl Stage {
         };
         let at = start - BEFORE;
         let venue = Venue::open(&mut chain, scenario, &sizes, at)?;
-        let mut shards = [Pubkey::default(); SHARD_COUNT];
-        for (shard, address) in (0..SHARDS).zip(&mut shards) {
+        let mut shards = [Pubkey::default(); SHARDS];
+        for (shard, address) in (0..).zip(&mut shards) {
             *address = chain.addresses.custody_shard(shard);
         }
         let keeper = address_of("keeper", 0);
@@ -134,7 +132,7 @@ impl Stage {
         let notional = self.population.notional;
         let traders = self.population.traders.clone();
         for (number, trader) in traders.iter().enumerate() {
-            let shard = u8::try_from(number % usize::from(SHARDS))?;
+            let shard = u8::try_from(number % SHARDS)?;
             let wallet = trader.collateral + trader.deposit * 2;
             let member = self.admit(trader.owner, wallet, trader.collateral, SLOTS, shard)?;
             self.members.push(member);

@@ -11,14 +11,14 @@ use plimsoll_tapes::PRICE_EXPONENT;
 use solana_pubkey::Pubkey;
 
 use crate::chain::{address_of, Chain};
-use crate::scenario::Scenario;
+use crate::scenario::{part, Scenario};
 
 /// Quote atoms of one lot at one tick.
 const ATOMS_PER_LOT_TICK: u64 = 10;
 /// Ticks that the first price has at least; ten times as many at most.
 const TICKS_MIN: i64 = 10_000;
 /// Custody shards of the venue.
-pub const SHARDS: u8 = 4;
+pub const SHARDS: usize = 4;
 /// Blocks besides seats and orders: the sentinel, the epoch ends and some air.
 const BLOCKS_SPARE: u32 = 64;
 
@@ -153,7 +153,7 @@ impl Venue {
                 )],
             )
             .context("initialize_exchange")?;
-        for shard in 0..SHARDS {
+        for shard in (0..).take(SHARDS) {
             let create = instructions::create_custody_shard(&at, authority, authority, shard);
             chain
                 .send(&authority, &[create])
@@ -192,7 +192,7 @@ impl Venue {
         };
         venue.endow(
             chain,
-            scenario.usd(scenario.default_fund_ppm, sizes.notional),
+            part(sizes.notional, scenario.default_fund_ppm),
         )?;
         Ok(venue)
     }

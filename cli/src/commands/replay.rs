@@ -6,7 +6,7 @@ mod waves;
 
 use std::path::PathBuf;
 
-use anyhow::{ensure, Context, Result};
+use anyhow::{bail, ensure, Context, Result};
 use clap::{Args, Subcommand};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use plimsoll_replay::outcome::Study;
@@ -113,7 +113,7 @@ pub(crate) fn run(output: Output, args: ReplayArgs) -> Result<()> {
         (Some(ReplayCommand::Sweep(args)), _) => sweep::run(output, &args),
         (Some(ReplayCommand::Waves(args)), _) => waves::run(output, &args),
         (None, Some(day)) => replay(output, &day),
-        (None, None) => Ok(()),
+        (None, None) => bail!("say --index and --out, or one of the commands sweep and waves"),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::hands::Stagehands;
 use crate::operator::Operator;
 use crate::population::{Trader, LOOK_SECONDS};
 use crate::scenario::part;
-use crate::stage::SHARD_COUNT;
+use crate::venue::SHARDS;
 
 /// How far from the mark a stop trades at most, ppm.
 const STOP_REACH_PPM: i64 = 50_000;
@@ -164,7 +164,7 @@ fn deposit(hands: &mut Stagehands<'_>, place: usize) -> bool {
     };
     let amount = trader.deposit;
     let addresses = stage.chain.addresses;
-    let shard = u8::try_from(place % SHARD_COUNT).unwrap_or(0);
+    let shard = u8::try_from(place % SHARDS).unwrap_or(0);
     let instruction = instructions::deposit(
         &addresses,
         member.owner,

@@ -124,6 +124,12 @@ fn limits(study: &Study) -> Markup {
             li { "The tape's volumes are not this venue's. What would have traded here nobody knows." }
             li { "The order of prices inside a second is not recorded; it is a convention." }
             li { "The index follows the tape whatever happens on the venue: what the venue does moves no other market." }
+            li { "While the market is halted the tape's volume passes it by: it is not made up for later." }
+            li {
+                "That no account is liquidated on a print that only the venue saw is what the mark's rule says; the run shows that program, keeper and tape "
+                "keep it together. An account that the venue's own mark liquidated so might have been liquidated later all the same."
+            }
+            li { "The queue charges what was needed, as the program does: what differs is who pays. A winner that was closed in part is ranked anew at the next loss." }
             li { "A baseline is a model of a rule, not a replica of any venue." }
             @if !study.runs.iter().any(|run| run.measures.adl_needed > 0) {
                 li { "No loss reached the winners in any run: nothing here says how ADL falls." }
