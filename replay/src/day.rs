@@ -70,7 +70,6 @@ pub fn play(script: &Script<'_>, rules: RuleSet, seen: &dyn Fn(u32)) -> Result<R
     for second in 0..stretch.seconds {
         let now = stretch.start + i64::from(second);
         hands.stage.chain.set_time(now);
-        keeper.begin_second();
         let index = stretch.index_at(second);
         let perp = stretch.perp_at(second);
         if second % COHORT_SECONDS == 0 {

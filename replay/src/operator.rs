@@ -49,7 +49,8 @@ pub struct Operator {
     watch: Watch,
     plan: Plan,
     per_second: u32,
-    /// What still reaches the chain in this second.
+    /// The second that runs, and what still reaches the chain in it.
+    second: i64,
     left: u32,
     /// Number of the reads that were answered: every change is read at once.
     reads: u64,
@@ -109,6 +110,7 @@ impl Operator {
             roles,
             plan: Plan::new(limits),
             per_second: scenario.keeper.per_second,
+            second: i64::MIN,
             left: 0,
             reads: 0,
         }
@@ -121,17 +123,16 @@ impl Operator {
         }
     }
 
-    /// A second begins.
-    pub const fn begin_second(&mut self) {
-        self.left = self.per_second;
-    }
-
-    /// Decides and sends until nothing more is due or nothing more reaches the chain in this second: what does not
-    /// expires, and is due again.
+    /// Decides and sends until nothing more is due or nothing more reaches the chain in this second, however often it is
+    /// called in it: what does not expires, and is due again.
     ///
     /// # Errors
     /// Of the hands themselves; what the program refuses is no error.
     pub fn work(&mut self, hands: &mut impl Hands) -> Result<()> {
+        let now = hands.chain().clock().now;
+        if now != self.second {
+            (self.second, self.left) = (now, self.per_second);
+        }
         for _ in 0..TURNS_MAX {
             self.read(hands.chain());
             if self.left == 0 {

@@ -190,10 +190,7 @@ impl Venue {
             units,
             params,
         };
-        venue.endow(
-            chain,
-            part(sizes.notional, scenario.default_fund_ppm),
-        )?;
+        venue.endow(chain, part(sizes.notional, scenario.default_fund_ppm))?;
         Ok(venue)
     }
 

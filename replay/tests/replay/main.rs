@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod baselines;
+mod keeper;
 mod mistakes;
 mod queue;
 mod remainder;

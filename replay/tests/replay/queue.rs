@@ -6,6 +6,7 @@ use plimsoll_client::{accounts, instructions, MarketView};
 use plimsoll_engine::EngineError;
 use plimsoll_replay::baseline::{self, Closed, Entries, Order};
 use plimsoll_replay::hands::check_custody;
+use plimsoll_replay::ledger::{Entry, Roster};
 use plimsoll_replay::operator::Operator;
 use plimsoll_replay::scenario::{Scenario, Side};
 use plimsoll_replay::stage::Stage;
@@ -53,6 +54,18 @@ pub fn crashed() -> (Stage, Scenario, Entries) {
     );
     stage.chain.send(&stage.keeper, &[refresh]).expect("a mark");
     (stage, scenario, entries)
+}
+
+/// Every trader by name.
+pub fn roster(stage: &Stage) -> Roster {
+    let entries = stage.members.iter().map(|member| Entry {
+        cohort: "trader".to_owned(),
+        number: member.seat,
+        margin: member.margin,
+        seat: member.seat,
+        hedger: false,
+    });
+    Roster::new(entries.collect())
 }
 
 fn view(stage: &Stage) -> MarketView {

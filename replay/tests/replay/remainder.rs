@@ -4,30 +4,21 @@ use plimsoll_client::instructions;
 use plimsoll_keeper::decide::Kind;
 use plimsoll_replay::actors::{order, ASK, BID, IOC, LIMIT};
 use plimsoll_replay::hands::Stagehands;
-use plimsoll_replay::ledger::{Entry, Ledger, Roster};
+use plimsoll_replay::ledger::Ledger;
 use plimsoll_replay::operator::{Hands, Operator, Step};
 use plimsoll_replay::rules::RuleSet;
 use plimsoll_replay::scenario::Side;
 
-use crate::queue::{crashed, START};
+use crate::queue::{crashed, roster, START};
 
 #[test]
 fn closing_a_remainder_is_no_liquidation() {
     let (mut stage, scenario, _) = crashed();
-    let entries = stage.members.iter().map(|member| Entry {
-        cohort: "trader".to_owned(),
-        number: member.seat,
-        margin: member.margin,
-        seat: member.seat,
-        hedger: false,
-    });
-    let roster = Roster::new(entries.collect());
-    let ledger = Ledger::new(roster, stage.venue.units, "plimsoll", START);
+    let ledger = Ledger::new(roster(&stage), stage.venue.units, "plimsoll", START);
     let mut keeper = Operator::new(&stage, &scenario);
     let mut hands = Stagehands::new(&mut stage, ledger, RuleSet::Plimsoll, (0, 0), 1);
     hands.index_e8 = crate::queue::PRICE * 7 / 10;
     for _ in 0..20 {
-        keeper.begin_second();
         keeper.work(&mut hands).expect("a keeper");
     }
     assert!(
