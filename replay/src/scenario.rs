@@ -342,7 +342,11 @@ impl Scenario {
             );
         }
         if !mistakes.is_empty() {
-            bail!("{} mistakes\n  {}", mistakes.len(), mistakes.join("\n  "));
+            let count = match mistakes.len() {
+                1 => "a mistake".to_owned(),
+                many => format!("{many} mistakes"),
+            };
+            bail!("{count}\n  {}", mistakes.join("\n  "));
         }
         Ok(())
     }
