@@ -59,7 +59,7 @@ pub fn play(script: &Script<'_>, rules: RuleSet, seen: &dyn Fn(u32)) -> Result<R
     let worth_before = underwriters(&keeper, &stage);
     let mut hands = Stagehands::new(&mut stage, ledger, rules, stretch.worst, script.seed);
     let mut flaws = Flaws::default();
-    hands.index_e8 = first.close_e8;
+    hands.see_index(first.close_e8);
     hands.flow_close = first.close_e8;
     hands.ledger.measures.index_low = first.close_e8;
     hands.ledger.measures.custody_exact = true;
@@ -77,7 +77,7 @@ pub fn play(script: &Script<'_>, rules: RuleSet, seen: &dyn Fn(u32)) -> Result<R
         }
         publish(&mut hands, rules, index.map(|(_, point)| point), now)?;
         if let Some((candle, _)) = index {
-            hands.index_e8 = candle.close_e8;
+            hands.see_index(candle.close_e8);
             let low = &mut hands.ledger.measures.index_low;
             *low = (*low).min(candle.low_e8);
         }

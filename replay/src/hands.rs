@@ -1,7 +1,7 @@
 //! Whoever acts on the stage acts through here: everything that is sent is written down, and a baseline's deed takes the
 //! place of a step of the program's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use anyhow::{anyhow, Context, Result};
 use plimsoll_client::events::Event;
@@ -43,6 +43,8 @@ pub struct Stagehands<'a> {
     worst: (u32, u32),
     /// The tape's index at this moment, 10^-8 dollars.
     pub index_e8: i64,
+    /// Its prices as long as one may be in force, with their times.
+    recent: VecDeque<(i64, i64)>,
     /// Close of the second that the flow traded last.
     pub flow_close: i64,
 }
@@ -70,6 +72,7 @@ impl<'a> Stagehands<'a> {
             held: BTreeMap::new(),
             worst,
             index_e8: 0,
+            recent: VecDeque::new(),
             flow_close: 0,
         }
     }
@@ -161,8 +164,27 @@ impl<'a> Stagehands<'a> {
         *sum = sum.saturating_add(earned);
     }
 
-    /// Before a step against an account: whether it would be above maintenance at any price within the basis clip around
-    /// the tape's index. Then only the venue's own prints put it there, and what the step closes is written down as such.
+    /// The tape's index has a price.
+    pub fn see_index(&mut self, price_e8: i64) {
+        let now = self.now();
+        self.index_e8 = price_e8;
+        self.recent.push_back((now, price_e8));
+        let age = i64::from(self.stage.venue.params.index_age_seconds_max);
+        while self.recent.front().is_some_and(|(at, _)| now - at > age) {
+            self.recent.pop_front();
+        }
+    }
+
+    /// Lowest and highest index of as many seconds as an index may be old: one of them is in force, since a price whose
+    /// second was too wild is refused.
+    fn index_range(&self) -> (i64, i64) {
+        let prices = self.recent.iter().map(|(_, price)| *price);
+        prices.fold((self.index_e8, self.index_e8), |(low, high), price| {
+            (low.min(price), high.max(price))
+        })
+    }
+
+    /// Before a step against an account: whether it would be above maintenance at any price near the tape's index. Then only the venue's own prints put it there, and what the step closes is written down as such.
     fn suspect(&mut self, address: &Pubkey) -> Result<()> {
         let Some(place) = self.ledger.roster.of_margin(address) else {
             return Ok(());
@@ -171,8 +193,9 @@ impl<'a> Stagehands<'a> {
         let chain = &self.stage.chain;
         let view = MarketView::decode(chain.data(&market)).context("the market")?;
         let seen = sight::read(chain, &view, &market, address)?;
-        let index = self.stage.venue.q32(self.index_e8);
-        if sight::healthy_near(&seen, &view.header.params, index) {
+        let (low, high) = self.index_range();
+        let range = (self.stage.venue.q32(low), self.stage.venue.q32(high));
+        if sight::healthy_near(&seen, &view.header.params, range) {
             self.ledger.suspects.insert(place);
         } else {
             self.ledger.suspects.remove(&place);

@@ -77,7 +77,8 @@ pub struct Measures {
     pub liquidated_accounts: u64,
     /// Value of what was closed for them, at the prices at which it was.
     pub liquidated_notional: u64,
-    /// Accounts among them that would have been above maintenance at any price within the basis clip around the index.
+    /// Accounts among them that would have been above maintenance at every price that the tape's index had in as many
+    /// seconds as an index may be old, give or take the basis clip: only the venue's own prints put them there.
     pub liquidated_on_venue_only_print: u64,
     /// Hedgers among them.
     pub hedgers_stopped_out: u64,

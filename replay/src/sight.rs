@@ -33,18 +33,21 @@ pub fn read(
         .map_err(|error| anyhow!("account {address}: {error}"))
 }
 
-/// Whether an account with a position would be above maintenance at every price within the basis clip around `index`
-/// (Q.32): as far as a mark may be from it for good reasons. Once its margin call has lapsed its credit does not count.
-pub fn healthy_near(seen: &Assessed, params: &MarketParams, index: u64) -> bool {
-    let clip = u128::from(index) * u128::from(params.basis_clip_ppm) / 1_000_000;
-    let clip = u64::try_from(clip).unwrap_or(0);
+/// Whether an account with a position would be above maintenance at every price from `low` to `high` (Q.32), give or take
+/// the basis clip: as far as a mark may be from the index for good reasons. Once its margin call has lapsed its credit
+/// does not count.
+pub fn healthy_near(seen: &Assessed, params: &MarketParams, (low, high): (u64, u64)) -> bool {
+    let clip = |index: u64| {
+        let clip = u128::from(index) * u128::from(params.basis_clip_ppm) / 1_000_000;
+        u64::try_from(clip).unwrap_or(0)
+    };
     let Some(leg) = seen.legs.iter().find(|leg| leg.held.base != 0) else {
         return false;
     };
     let worst = PriceQ32(if leg.held.base > 0 {
-        index.saturating_sub(clip)
+        low.saturating_sub(clip(low))
     } else {
-        index.saturating_add(clip)
+        high.saturating_add(clip(high))
     });
     let equity = if seen.lapsed {
         Ok(seen.risk.equity)

@@ -148,7 +148,7 @@ pub(crate) const ALL: [Measure; 26] = [
     Measure {
         name: "liquidated_on_venue_only_print",
         title: "Liquidated on a print that only the venue saw",
-        definition: "Liquidated accounts that would have been above maintenance at any price within the basis clip around the index.",
+        definition: "Liquidated accounts that would have been above maintenance at every price that the tape's index had in as many seconds as an index may be old, give or take the basis clip.",
         kind: Kind::Count,
         better: Better::Lower,
         read: count!(liquidated_on_venue_only_print),
