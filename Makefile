@@ -8,9 +8,10 @@ PROGRAM := $(TARGET)/deploy/plimsoll.so
 SELFTEST := $(TARGET)/deploy/plimsoll_sbf_selftest.so
 BENCH := $(TARGET)/bench
 CARGO_BENCH := PLIMSOLL_PROGRAM_SO="$(BENCH)/plimsoll.so" cargo run --locked -p plimsoll-tests --bin bench-compute --
+CARGO_REPLAY := PLIMSOLL_PROGRAM_SO="$(CURDIR)/artifacts/plimsoll.so" cargo run --locked -p plimsoll-cli --bin plimsoll -- replay
 CARGO_DEMO := cargo run --locked -p plimsoll-cli --bin plimsoll -- demo
 
-.PHONY: help setup build artifact artifact-check proxy test selftest selftest-program lint bench bench-baseline bench-program bench-keeper demo demo-fast demo-keeper idl idl-check soak
+.PHONY: help setup build artifact artifact-check proxy test selftest selftest-program lint bench bench-baseline bench-program bench-keeper demo demo-fast demo-keeper replay examples idl idl-check soak
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +67,16 @@ demo-fast: setup ## the same story cut short, about a minute
 demo-keeper: setup ## LONG (about 20 minutes): the fall with keepers as processes of their own, which are killed in it
 	PLIMSOLL_PROGRAM_SO="$(CURDIR)/artifacts/plimsoll.so" cargo test --locked -p plimsoll-keeper --test crash -- \
 	  --ignored --nocapture --test-threads=1 demo
+
+replay: setup ## four minutes of 10 October 2025 with 200 accounts under three sets of rules; target/replay/report.html
+	$(CARGO_REPLAY) --index data/avax_spot_coinbase_1s.csv --perp data/avax_perp_binance_1s.csv --from 21:14 --until 21:18 --accounts 200 \
+	  --rules plimsoll,baseline_queue,baseline_venue_mark --out "$(TARGET)/replay"
+
+examples: setup ## LONG (about 20 minutes): the three days of examples/, from the committed bytecode
+	$(CARGO_REPLAY) --index data/avax_spot_coinbase_1s.csv --perp data/avax_perp_binance_1s.csv --out "$(TARGET)/examples/avax"
+	$(CARGO_REPLAY) --index data/dot_spot_coinbase_1s.csv --perp data/dot_perp_binance_1s.csv --out "$(TARGET)/examples/dot"
+	$(CARGO_REPLAY) --index data/link_spot_coinbase_1s.csv --out "$(TARGET)/examples/link"
+	for day in avax dot link; do cp "$(TARGET)/examples/$$day/"{report.html,summary.json,price.svg} "examples/$$day/"; done
 
 idl: setup ## write the interface description to idl/plimsoll.json
 	@python3 scripts/idl.py write

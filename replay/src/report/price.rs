@@ -216,14 +216,15 @@ fn lows(study: &Study, run: &Run, view: View, plot: &Plot) -> Markup {
     let perp = perp.filter(|perp| (view.from..=view.to).contains(&perp.second));
     let perp = perp.min_by_key(|perp| perp.low);
     let perp = perp.map(|perp| (i64::from(perp.second), perp.low));
-    let named = [("venue", venue), ("other", perp)];
+    // One to the left of its point and one to the right: the two are often at the same place.
+    let named = [("venue end", -60, venue), ("other", 60, perp)];
     let shown = named
         .into_iter()
-        .filter_map(|(class, low)| Some((class, low?)));
-    let shown = shown.filter(|(_, (_, low))| plot.y(*low) - plot.y(index) > APART);
+        .filter_map(|(class, beside, low)| Some((class, beside, low?)));
+    let shown = shown.filter(|(_, _, (_, low))| plot.y(*low) - plot.y(index) > APART);
     html! {
-        @for (class, (second, low)) in shown {
-            text class={ "label low halo " (class) } x=(px(plot.x(second) + 60)) y=(px(plot.y(low))) dy="0.1em" {
+        @for (class, beside, (second, low)) in shown {
+            text class={ "label low halo " (class) } x=(px(plot.x(second) + beside)) y=(px(plot.y(low))) dy="0.1em" {
                 (figures::price_short(low))
             }
         }
