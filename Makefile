@@ -11,7 +11,7 @@ CARGO_BENCH := PLIMSOLL_PROGRAM_SO="$(BENCH)/plimsoll.so" cargo run --locked -p 
 CARGO_REPLAY := PLIMSOLL_PROGRAM_SO="$(CURDIR)/artifacts/plimsoll.so" cargo run --locked -p plimsoll-cli --bin plimsoll -- replay
 CARGO_DEMO := cargo run --locked -p plimsoll-cli --bin plimsoll -- demo
 
-.PHONY: help setup build artifact artifact-check proxy test selftest selftest-program lint bench bench-baseline bench-program bench-keeper demo demo-fast demo-keeper replay examples idl idl-check soak
+.PHONY: help setup build artifact artifact-check proxy test selftest selftest-program lint bench bench-baseline bench-program bench-keeper bench-replay demo demo-fast demo-keeper replay examples idl idl-check soak
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,10 @@ bench-program: # always by the same compiler: the figures of two compilers canno
 bench-keeper: setup ## the keeper's index beside a full rescan at 1,000,000 accounts; price to signature at 100,000; a storm. target/bench/keeper.json
 	cargo run --release --locked -p plimsoll-triggers --bin bench-keeper -- --out "$(BENCH)/keeper.json"
 	cargo bench --profile dev --config keeper/benches/optimised.toml --locked -p plimsoll-keeper --bench path -- --into "$(BENCH)/keeper.json"
+
+bench-replay: setup ## how fast a replay is, from 500 to 10,000 accounts
+	cargo build --locked -p plimsoll-cli --bin plimsoll
+	PLIMSOLL_PROGRAM_SO="$(CURDIR)/artifacts/plimsoll.so" scripts/bench-replay.sh "$(TARGET)/debug/plimsoll" "$(BENCH)/replay"
 
 demo: setup ## the recorded evening of 10 October 2025 on a chain of its own, about four minutes, from the committed bytecode
 	$(CARGO_DEMO)

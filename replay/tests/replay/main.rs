@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod baselines;
+mod examples;
 mod keeper;
 mod mistakes;
 mod queue;
