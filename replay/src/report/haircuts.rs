@@ -105,7 +105,7 @@ pub(crate) fn section(study: &Study) -> Markup {
                 (panel(run, closed(run), PPM))
             }
         }
-        h3 { "Charge, as a part of the value held" }
+        h3 { "Charge, as a part of the value held, mean of all losses" }
         @if top == 0 { p { "Nobody was charged." } } @else {
             div class="panels" {
                 @for run in &runs {
@@ -159,14 +159,13 @@ fn column(plot: &Plot, place: i64, share: u64, class: &str) -> Markup {
     let height = i64::try_from(share).unwrap_or(0);
     let (from, to) = (plot.x(place) + 15, plot.x(place + 1) - 15);
     let top = plot.y(height).min(plot.bottom * 10 - 10);
-    // Whole percent: a bar's label has room for no more.
-    let label = match share {
-        0..=4_999 => "<1%".to_owned(),
-        _ => format!("{}%", figures::decimal(share.into(), 4, 0)),
-    };
+    // Whole percent: a bar's label has room for no more, and one of nearly nothing would stand on its neighbours'.
+    let label = format!("{}%", figures::decimal(share.into(), 4, 0));
     html! {
         rect class=(class) x=(px(from)) width=(px(to - from)) y=(px(top)) height=(px(plot.bottom * 10 - top)) {}
-        text class="label mid ink" x=(px((from + to) / 2)) y=(px(top - 50)) { (label) }
+        @if share >= 5_000 {
+            text class="label mid ink" x=(px((from + to) / 2)) y=(px(top - 50)) { (label) }
+        }
     }
 }
 

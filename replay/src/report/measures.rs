@@ -81,13 +81,14 @@ impl Measure {
         }
     }
 
-    /// Whether two values differ by under a hundredth of the reference, or by under one USDC. Of one draw of a population
-    /// such a difference says nothing.
+    /// Whether two values differ by under a hundredth of the reference, by under one USDC, or by under a hundredth of the
+    /// whole. Of one draw of a population such a difference says nothing.
     fn is_slight(&self, value: i128, reference: i128) -> bool {
         let difference = value.abs_diff(reference);
         match self.kind {
             Kind::YesNo => false,
             Kind::Amount if difference < 1_000_000 => true,
+            Kind::Part | Kind::Coefficient if difference < 10_000 => true,
             _ => difference < reference.unsigned_abs() / 100,
         }
     }
@@ -363,6 +364,9 @@ mod tests {
         let hedgers = measure("hedgers_stopped_out");
         assert_eq!(hedgers.verdict(Some(1), Some(0)), Verdict::Worse);
         assert_eq!(hedgers.verdict(Some(999), Some(1_000)), Verdict::Slight);
+        let gini = measure("adl_gini");
+        assert_eq!(gini.verdict(Some(600), Some(300)), Verdict::Slight);
+        assert_eq!(gini.verdict(Some(10_300), Some(300)), Verdict::Worse);
         let custody = measure("custody_exact");
         assert_eq!(custody.verdict(Some(0), Some(1)), Verdict::Worse);
         assert_eq!(

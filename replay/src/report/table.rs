@@ -14,7 +14,7 @@ pub(crate) fn section(study: &Study) -> Markup {
         p class="note" {
             @if ours.is_some() {
                 "Under each figure is its difference to Plimsoll. It is called better or worse only where the measure has a better side and the figures "
-                "differ by a hundredth and by one USDC at least; under that it says hardly, and where they are the same to the last digit, equal. "
+                "differ by a hundredth and by one USDC, or of parts by a hundredth of the whole, at least; under that it says hardly, and where they are the same to the last digit, equal. "
                 "One run is one draw: a larger difference can still be chance."
             } @else {
                 "Plimsoll's own rules were not run, so there is nothing to compare with."
