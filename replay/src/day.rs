@@ -45,117 +45,153 @@ pub fn play(script: &Script<'_>, rules: RuleSet, seen: &dyn Fn(u32)) -> Result<R
     let first = stretch.first();
     let mut stage = Stage::build(script.program, scenario, &first, stretch.start, script.seed)
         .with_context(|| format!("the stage for {rules}"))?;
-    let setup_seconds = began.elapsed().as_secs_f64();
+    let mut timing = Timing {
+        setup_seconds: began.elapsed().as_secs_f64(),
+        ..Timing::default()
+    };
     let began = Instant::now();
-    let sent_before = stage.chain.transactions;
-    let refused_before = stage.chain.refused;
+    let (sent, refused) = (stage.chain.transactions, stage.chain.refused);
 
-    let mut keeper = Operator::new(&stage, scenario);
-    let roster = roster(&stage, scenario);
-    let ledger = Ledger::new(roster, stage.venue.units, rules.name(), stretch.start);
-    let mut holders = Holders::new(&stage.population.traders);
-    let mut makers = Makers::new(stage.makers.len());
-    let mut cohorts = cohorts(scenario, &stage);
-    let worth_before = underwriters(&keeper, &stage);
+    let mut cast = Cast::new(&stage, scenario);
+    let worth_before = underwriters(&cast.keeper, &stage);
+    let ledger = Ledger::new(
+        roster(&stage, scenario),
+        stage.venue.units,
+        rules.name(),
+        stretch.start,
+    );
     let mut hands = Stagehands::new(&mut stage, ledger, rules, stretch.worst, script.seed);
-    let mut flaws = Flaws::default();
-    hands.see_index(first.close_e8);
-    hands.flow_close = first.close_e8;
-    hands.ledger.measures.index_low = first.close_e8;
-    hands.ledger.measures.custody_exact = true;
-    let entry = hands.stage.venue.q32(first.close_e8);
-    let entries = hands.ledger.roster.entries.iter();
-    hands.entries = entries.map(|account| (account.seat, entry)).collect();
-
+    hands.begin(first.close_e8);
     for second in 0..stretch.seconds {
+        cast.play(&mut hands, scenario, stretch, rules, second)?;
+        seen(second);
+    }
+    cast.close(&mut hands);
+
+    let Stagehands {
+        mut ledger, tolls, ..
+    } = hands;
+    let worth = underwriters(&cast.keeper, &stage);
+    let measures = &mut ledger.measures;
+    (measures.adl_worst_share, measures.adl_gini) = tolls.summary();
+    measures.underwriter_pnl = i64::try_from(worth - worth_before).unwrap_or(i64::MAX);
+    measures.refused = stage.chain.refused - refused;
+    own_losses(&mut ledger, &cast.keeper, &stage);
+    cast.sum_up(&ledger, &stage);
+    timing.play_seconds = began.elapsed().as_secs_f64();
+    timing.transactions = stage.chain.transactions - sent;
+    Ok(Run {
+        rules,
+        waterfall: ledger.waterfall,
+        timeline: ledger.timeline,
+        cohorts: cast.cohorts,
+        halts: ledger.halts,
+        haircuts: tolls.haircuts(&ledger.roster),
+        events: ledger.events,
+        measures: ledger.measures,
+        flaws: cast.flaws.into_list(),
+        timing,
+    })
+}
+
+/// Who acts, in the order of a second, and what is found out about them.
+struct Cast {
+    keeper: Operator,
+    makers: Makers,
+    holders: Holders,
+    cohorts: Vec<Cohort>,
+    flaws: Flaws,
+}
+
+impl Cast {
+    fn new(stage: &Stage, scenario: &Scenario) -> Self {
+        Self {
+            keeper: Operator::new(stage, scenario),
+            makers: Makers::new(stage.makers.len()),
+            holders: Holders::new(&stage.population.traders),
+            cohorts: cohorts(scenario, stage),
+            flaws: Flaws::default(),
+        }
+    }
+
+    /// One second: the price, the keeper, everybody else, the keeper again; then the books are checked.
+    fn play(
+        &mut self,
+        hands: &mut Stagehands<'_>,
+        scenario: &Scenario,
+        stretch: &Stretch,
+        rules: RuleSet,
+        second: u32,
+    ) -> Result<()> {
         let now = stretch.start + i64::from(second);
         hands.stage.chain.set_time(now);
         let index = stretch.index_at(second);
         let perp = stretch.perp_at(second);
-        if second % COHORT_SECONDS == 0 {
-            sample(&keeper, &hands, &mut cohorts);
+        if second.is_multiple_of(COHORT_SECONDS) {
+            sample(&self.keeper, hands, &mut self.cohorts);
         }
-        publish(&mut hands, rules, index.map(|(_, point)| point), now)?;
+        publish(hands, rules, index.map(|(_, point)| point), now)?;
         if let Some((candle, _)) = index {
             hands.see_index(candle.close_e8);
             let low = &mut hands.ledger.measures.index_low;
             *low = (*low).min(candle.low_e8);
         }
-        keeper.work(&mut hands)?;
+        self.keeper.work(hands)?;
         let believed = stretch.believed_at(second);
         let ticks = hands.stage.venue.units.ticks(believed);
-        makers.act(&mut hands, scenario, ticks);
+        self.makers.act(hands, scenario, ticks);
         let moved = if stretch.has_perp() {
             perp.is_some()
         } else {
             index.is_some()
         };
         if moved {
-            let candle = index.map_or(first, |(candle, _)| candle);
-            flow::act(&mut hands, scenario, &candle, perp.as_ref());
+            let candle = index.map_or(stretch.first(), |(candle, _)| candle);
+            flow::act(hands, scenario, &candle, perp.as_ref());
         }
-        desk::act(&mut hands, scenario);
-        holders.act(&mut hands, &keeper);
-        keeper.work(&mut hands)?;
-        close_second(&mut hands, &keeper);
-        if let Err(error) = check_custody(&keeper, hands.stage) {
-            flaws.push(format!("second {second}: {error}"));
+        desk::act(hands, scenario);
+        self.holders.act(hands, &self.keeper);
+        self.keeper.work(hands)?;
+        close_second(hands, &self.keeper);
+        if let Err(error) = check_custody(&self.keeper, hands.stage) {
+            self.flaws.push(format!("second {second}: {error}"));
             hands.ledger.measures.custody_exact = false;
         }
         hands.ledger.end_second();
-        seen(second);
+        Ok(())
     }
-    sample(&keeper, &hands, &mut cohorts);
-    let (told, kept) = (
-        hands.ledger.halted_seconds(),
-        hands.header().halt.halted_seconds_total,
-    );
-    if told != kept {
-        flaws.push(format!(
-            "the events tell of {told} halted seconds, the market of {kept}"
-        ));
+
+    /// The day is over: the last sample, and what must agree with what.
+    fn close(&mut self, hands: &mut Stagehands<'_>) {
+        sample(&self.keeper, hands, &mut self.cohorts);
+        let (told, kept) = (
+            hands.ledger.halted_seconds(),
+            hands.header().halt.halted_seconds_total,
+        );
+        if told != kept {
+            self.flaws.push(format!(
+                "the events tell of {told} halted seconds, the market of {kept}"
+            ));
+        }
+        hands.ledger.close();
+        let missed = self.keeper.missed();
+        if missed != 0 {
+            self.flaws
+                .push(format!("the keeper's index missed {missed} steps"));
+        }
     }
-    hands.ledger.close();
-    if keeper.missed() != 0 {
-        flaws.push(format!(
-            "the keeper's index missed {} steps",
-            keeper.missed()
-        ));
+
+    /// What each cohort of the scenario came to.
+    fn sum_up(&mut self, ledger: &Ledger, stage: &Stage) {
+        for (place, cohort) in self.cohorts.iter_mut().enumerate() {
+            let traders = stage.population.traders.iter().enumerate();
+            let own = traders.filter(|(_, trader)| trader.cohort == place);
+            for (at, _) in own {
+                cohort.liquidated_accounts += u64::from(ledger.liquidated.contains(&at));
+                cohort.deposits += ledger.deposited.get(&at).copied().unwrap_or(0);
+            }
+        }
     }
-    let Stagehands { ledger, tolls, .. } = hands;
-    let mut ledger = ledger;
-    (ledger.measures.adl_worst_share, ledger.measures.adl_gini) = tolls.summary();
-    let worth = underwriters(&keeper, &stage);
-    ledger.measures.underwriter_pnl = i64::try_from(worth - worth_before).unwrap_or(i64::MAX);
-    ledger.measures.refused = stage.chain.refused - refused_before;
-    own_losses(&mut ledger, &keeper, &stage);
-    for (place, cohort) in cohorts.iter_mut().enumerate() {
-        let mut lost = stage.population.traders.iter().enumerate();
-        let count = lost
-            .by_ref()
-            .filter(|(at, trader)| trader.cohort == place && ledger.liquidated.contains(at));
-        cohort.liquidated_accounts = u64::try_from(count.count()).unwrap_or(0);
-        let traders = stage.population.traders.iter().enumerate();
-        let own = traders.filter(|(_, trader)| trader.cohort == place);
-        let deposits = own.filter_map(|(at, _)| ledger.deposited.get(&at));
-        cohort.deposits = deposits.sum();
-    }
-    Ok(Run {
-        rules,
-        waterfall: ledger.waterfall,
-        timeline: ledger.timeline,
-        cohorts,
-        halts: ledger.halts,
-        haircuts: tolls.haircuts(&ledger.roster),
-        events: ledger.events,
-        measures: ledger.measures,
-        flaws: flaws.into_list(),
-        timing: Timing {
-            setup_seconds,
-            play_seconds: began.elapsed().as_secs_f64(),
-            transactions: stage.chain.transactions - sent_before,
-        },
-    })
 }
 
 /// The scenario with a rule switched by the program's own means: no lines, no budget of halts.

@@ -77,6 +77,17 @@ impl<'a> Stagehands<'a> {
         }
     }
 
+    /// Before the first second: everybody has entered at this price.
+    pub fn begin(&mut self, price_e8: i64) {
+        self.see_index(price_e8);
+        self.flow_close = price_e8;
+        self.ledger.measures.index_low = price_e8;
+        self.ledger.measures.custody_exact = true;
+        let entry = self.stage.venue.q32(price_e8);
+        let entries = self.ledger.roster.entries.iter();
+        self.entries = entries.map(|account| (account.seat, entry)).collect();
+    }
+
     pub fn now(&self) -> i64 {
         self.stage.chain.env().now
     }
@@ -184,7 +195,8 @@ impl<'a> Stagehands<'a> {
         })
     }
 
-    /// Before a step against an account: whether it would be above maintenance at any price near the tape's index. Then only the venue's own prints put it there, and what the step closes is written down as such.
+    /// Before a step against an account: whether it would be above maintenance at any price near the tape's index. Then
+    /// only the venue's own prints put it there, and what the step closes is written down as such.
     fn suspect(&mut self, address: &Pubkey) -> Result<()> {
         let Some(place) = self.ledger.roster.of_margin(address) else {
             return Ok(());
